@@ -1,15 +1,226 @@
 package mapping
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Remote is one reading of a record of Close.
 type Remote struct {
 	Type    string
 	ID      string
-	Version time.Time // date_updated, UTC; zero when the reading does not say
-	Created time.Time // date_created
-	Record  Record    // only mapped fields
-	Nested  []Remote  // contacts and opportunities inside a lead
-	Raw     []byte    // the JSON it was read from; not retained for nested ones
+	Version time.Time         // date_updated, UTC; zero when the reading does not say
+	Created time.Time         // date_created
+	Record  Record            // only mapped fields that the reading contains
+	Nested  []Remote          // contacts and opportunities inside a lead
+	Raw     []byte            // the JSON it was read from; not retained for nested ones
 	Invalid map[string]string // fields whose value has an impossible type, with the reason (fault A15)
+}
+
+// DecodeError is an answer of Close that cannot be read at all, with the place
+// as a JSON pointer and byte offset. It holds no content.
+type DecodeError struct {
+	Pointer string
+	Offset  int64
+	Reason  string
+}
+
+// Error names the place.
+func (e *DecodeError) Error() string {
+	return fmt.Sprintf("at %q, offset %d: %s", e.Pointer, e.Offset, e.Reason)
+}
+
+// nestedTypes are the lists of a lead that hold whole objects.
+var nestedTypes = map[string]string{"contacts": "contact", "opportunities": "opportunity"}
+
+// DecodeRemote reads one object of Close. Keys count by exact case, unknown
+// ones are ignored (A16), a mapped key that occurs twice is refused (A18), a
+// value of an impossible type goes to Invalid and the others go on (A15).
+// Only what the reading contains gets into Record: whether a missing key means
+// empty is the caller's knowledge, see FillMissing. nested gives the objects
+// for the contacts and opportunities inside a lead; those of a type that is
+// not in it are skipped. The error is a *DecodeError. raw is kept, not copied.
+func DecodeRemote(o *Object, raw []byte, nested map[string]*Object) (Remote, error) {
+	if err := validObject(raw); err != nil {
+		return Remote{}, err
+	}
+	return decodeObject(o, raw, raw, nested)
+}
+
+// validObject checks the syntax of the whole text once; what follows may walk
+// it without looking for errors.
+func validObject(raw []byte) error {
+	at := skipSpace(raw, 0)
+	if at < len(raw) && raw[at] == '{' && jsontext.Value(raw).IsValid(lenient) {
+		return nil
+	}
+	return syntaxError(raw)
+}
+
+func syntaxError(raw []byte) error {
+	d := jsontext.NewDecoder(strings.NewReader(string(raw)), lenient)
+	if k := d.PeekKind(); k != '{' && k != 0 {
+		return &DecodeError{Reason: "an object expected, got " + k.String()}
+	}
+	err := d.SkipValue()
+	if err == nil {
+		return &DecodeError{Offset: d.InputOffset(), Reason: "text behind the object"}
+	}
+	var se *jsontext.SyntacticError
+	if errors.As(err, &se) {
+		return &DecodeError{string(se.JSONPointer), se.ByteOffset, "not JSON, or cut off"}
+	}
+	return &DecodeError{Offset: int64(len(raw)), Reason: "the text is cut off"}
+}
+
+// reading collects one object of a text.
+type reading struct {
+	Remote
+	o      *Object
+	text   []byte // the whole text, for offsets
+	nested map[string]*Object
+	hasID  bool
+}
+
+// decodeObject reads the object obj, a part of text.
+func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remote, error) {
+	r := reading{o: o, text: text, nested: nested}
+	r.Type, r.Raw, r.Record = o.Type, obj, make(Record, len(o.Fields)+8)
+	for key, value := range pairs(obj[skipSpace(obj, 0):]) {
+		name := string(key[1 : len(key)-1])
+		err := r.take(name, value)
+		var inner *DecodeError
+		if errors.As(err, &inner) {
+			return Remote{}, &DecodeError{"/" + name + inner.Pointer, inner.Offset, inner.Reason}
+		}
+		if err != nil {
+			return Remote{}, &DecodeError{"/" + name, r.offset(value), err.Error()}
+		}
+	}
+	if r.ID == "" {
+		return Remote{}, &DecodeError{"/id", r.offset(obj), "the object has no id"}
+	}
+	return r.Remote, nil
+}
+
+// offset is where part begins in the text it was cut from.
+func (r *reading) offset(part []byte) int64 { return int64(cap(r.text) - cap(part)) }
+
+var errTwice = errors.New("the key occurs twice")
+
+// take reads one member.
+func (r *reading) take(name string, value []byte) error {
+	switch name {
+	case "id":
+		return r.takeID(value)
+	case "date_updated":
+		return r.takeTime(name, value, &r.Version)
+	case "date_created":
+		return r.takeTime(name, value, &r.Created)
+	case "contacts", "opportunities":
+		return r.takeNested(r.nested[nestedTypes[name]], value)
+	}
+	return r.takeField(name, value)
+}
+
+func (r *reading) takeID(value []byte) error {
+	if r.hasID {
+		return errTwice
+	}
+	id, ok := Value(appendTextOnly(value)).Text()
+	if !ok || id == "" {
+		return errors.New("an id expected, got " + kindOf(value))
+	}
+	r.ID, r.hasID = id, true
+	return nil
+}
+
+// appendTextOnly gives the canonical text of value, nothing for other types.
+func appendTextOnly(value []byte) []byte {
+	if value[0] != '"' {
+		return nil
+	}
+	return appendText(nil, value)
+}
+
+// takeTime reads a moment that also orders readings. One that cannot be read
+// leaves the version unknown; the field itself goes to Invalid.
+func (r *reading) takeTime(name string, value []byte, to *time.Time) error {
+	if !to.IsZero() {
+		return errTwice
+	}
+	if text, ok := Value(appendTextOnly(value)).Text(); ok {
+		if t, err := ParseTime(text); err == nil {
+			*to = t
+		}
+	}
+	return r.takeField(name, value)
+}
+
+// takeField canonicalises a mapped field; others are of no concern.
+func (r *reading) takeField(name string, value []byte) error {
+	f, ok := r.o.fieldForDecode(name)
+	if !ok {
+		return nil
+	}
+	if _, twice := r.Record[f.Close]; twice {
+		return errTwice
+	}
+	v, err := canonValid(f, value)
+	if err == nil {
+		r.Record[f.Close] = v
+		return nil
+	}
+	if r.Invalid == nil {
+		r.Invalid = make(map[string]string)
+	}
+	r.Invalid[f.Close] = err.Error()
+	return nil
+}
+
+func (r *reading) takeNested(o *Object, value []byte) error {
+	if o == nil || value[0] == 'n' {
+		return nil
+	}
+	if value[0] != '[' {
+		return errors.New("a list expected, got " + kindOf(value))
+	}
+	n := 0
+	for item := range items(value) {
+		if item[0] != '{' {
+			return &DecodeError{fmt.Sprintf("/%d", n), r.offset(item), "an object expected, got " + kindOf(item)}
+		}
+		child, err := decodeObject(o, r.text, item, nil)
+		var inner *DecodeError
+		if errors.As(err, &inner) {
+			return &DecodeError{fmt.Sprintf("/%d%s", n, inner.Pointer), inner.Offset, inner.Reason}
+		}
+		child.Raw = nil
+		r.Nested = append(r.Nested, child)
+		n++
+	}
+	return nil
+}
+
+// fieldForDecode is Field without a copy for each unmapped key. The deprecated
+// "custom" object is no field.
+func (o *Object) fieldForDecode(name string) (Field, bool) {
+	for i := range o.Fields {
+		if o.Fields[i].Close == name {
+			return o.Fields[i], true
+		}
+	}
+	if o.Custom != "" && IsCustom(name) {
+		return Field{Close: name, Kind: Any}, true
+	}
+	return Field{}, false
+}
+
+// IsCustom reports whether name is a custom field, "custom.cf_…".
+func IsCustom(name string) bool {
+	return len(name) > len("custom.") && strings.HasPrefix(name, "custom.")
 }

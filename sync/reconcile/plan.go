@@ -75,3 +75,10 @@ type Plan struct {
 	Lost      mapping.Record // local edits that a deletion in Close ends
 	Reasons   map[string]Reason
 }
+
+// Idle reports whether the plan writes nothing on either side. The base may
+// still move.
+func (p Plan) Idle() bool { return p.Local == None && p.Remote == None }
+
+// Record is the decision about the record as a whole, "" for plain merging.
+func (p Plan) Record() Reason { return p.Reasons[RecordKey] }

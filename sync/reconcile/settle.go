@@ -1,0 +1,37 @@
+package reconcile
+
+import "closesync/mapping"
+
+// Settle gives the base after Close answered a write: base is the one of the
+// plan (nil for a create), sent what was written, local the row as it is now,
+// answer Close's record after the write. Fields that were not sent keep their
+// base. A sent field whose row still holds what was sent gets that as base, so
+// that an answer which Close put into another form goes to the row by the next
+// Merge. If the row moved on in between, the answer is the base, and the
+// row's new value is a plain edit of it. The base is never what was merely
+// asked for: a field that the answer lacks keeps its base, unless the row
+// holds the sent value, or nothing was sent for a custom field, which Close
+// leaves out when empty. Nothing passed in is changed.
+func Settle(o *mapping.Object, base, sent, local, answer mapping.Record) mapping.Record {
+	out := base.Clone()
+	if out == nil {
+		out = mapping.Record{}
+	}
+	for name := range sent {
+		f, ok := o.Field(name)
+		if !ok {
+			continue
+		}
+		s := sent.Get(name)
+		_, answered := answer[name]
+		switch {
+		case mapping.Same(f, local.Get(name), s):
+			out[name] = s
+		case answered:
+			out[name] = answer.Get(name)
+		case s.IsNull() && mapping.IsCustom(name):
+			out[name] = mapping.Null
+		}
+	}
+	return out
+}

@@ -91,7 +91,7 @@ func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remot
 	r := reading{o: o, text: text, nested: nested}
 	r.Type, r.Raw, r.Record = o.Type, obj, make(Record, len(o.Fields)+8)
 	for key, value := range pairs(obj[skipSpace(obj, 0):]) {
-		name := string(key[1 : len(key)-1])
+		name := keyName(key)
 		err := r.take(name, value)
 		var inner *DecodeError
 		if errors.As(err, &inner) {
@@ -105,6 +105,12 @@ func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remot
 		return Remote{}, &DecodeError{"/id", r.offset(obj), "the object has no id"}
 	}
 	return r.Remote, nil
+}
+
+// keyName is a member's key without quotes and escapes: "i\u0064" is "id".
+func keyName(key []byte) string {
+	name, _ := Value(key).Text()
+	return name
 }
 
 // offset is where part begins in the text it was cut from.
@@ -167,7 +173,8 @@ func (r *reading) takeField(name string, value []byte) error {
 	if !ok {
 		return nil
 	}
-	if _, twice := r.Record[f.Close]; twice {
+	_, twice := r.Record[f.Close]
+	if _, invalid := r.Invalid[f.Close]; twice || invalid {
 		return errTwice
 	}
 	v, err := canonValid(f, value)

@@ -53,7 +53,7 @@ func DecodeEvent(raw []byte) (Event, error) {
 	}
 	times := map[string]*time.Time{"date_created": &e.Created, "date_updated": &e.Updated}
 	for key, value := range pairs(raw[skipSpace(raw, 0):]) {
-		name := string(key[1 : len(key)-1])
+		name := keyName(key)
 		if err := e.take(name, value, texts, times); err != nil {
 			return Event{}, &DecodeError{"/" + name, int64(cap(raw) - cap(value)), err.Error()}
 		}
@@ -92,12 +92,12 @@ func (e *Event) takeMeta(value []byte) error {
 	}
 	for key, v := range pairs(value) {
 		var err error
-		switch string(key) {
-		case `"merge_source_lead_id"`:
+		switch keyName(key) {
+		case "merge_source_lead_id":
 			err = takeText(v, &e.MergeSource)
-		case `"merge_destination_lead_id"`:
+		case "merge_destination_lead_id":
 			err = takeText(v, &e.MergeInto)
-		case `"bulk_action_id"`:
+		case "bulk_action_id":
 			err = takeText(v, &e.BulkActionID)
 		}
 		if err != nil {

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -94,7 +93,7 @@ func (o *Object) Field(name string) (Field, bool) {
 			return f, true
 		}
 	}
-	if o.Custom != "" && strings.HasPrefix(name, "custom.") {
+	if o.Custom != "" && IsCustom(name) {
 		return Field{Close: name, Kind: Any}, true
 	}
 	return Field{}, false
@@ -123,7 +122,9 @@ func (o *Object) Parents() []Field {
 }
 
 // LocalRef is the Value of a Reference whose target row has no Close id yet.
-func LocalRef(key string) Value { return Value(fmt.Sprintf(`{"local":%q}`, key)) }
+func LocalRef(key string) Value {
+	return Value(append(appendQuoted([]byte(`{"local":`), []byte(key)), '}'))
+}
 
 // IsLocalRef reports whether v came from LocalRef.
 func IsLocalRef(v Value) bool { return strings.HasPrefix(string(v), `{"local":`) }

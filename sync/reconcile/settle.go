@@ -33,5 +33,22 @@ func Settle(o *mapping.Object, base, sent, local, answer mapping.Record) mapping
 			out[name] = mapping.Null
 		}
 	}
+	if base == nil {
+		settleCreate(o, out, sent, local, answer)
+	}
 	return out
+}
+
+// settleCreate adds to the base of a record just created the fields that were
+// empty when it was sent and that Close filled by itself (a first status). If
+// the row still has none, Close's goes there by the next Merge, from an empty
+// base. If the row got one in between, that is an edit of what Close chose.
+func settleCreate(o *mapping.Object, out, sent, local, answer mapping.Record) {
+	for name := range answer {
+		_, wasSent := sent[name]
+		_, mapped := o.Field(name)
+		if mapped && !wasSent && !local.Get(name).IsNull() {
+			out[name] = answer.Get(name)
+		}
+	}
 }

@@ -1,0 +1,220 @@
+-- The worker's own state. Every key starts with the connection, so that many
+-- organizations share one database. Times are UTC.
+CREATE SCHEMA IF NOT EXISTS closesync;
+
+CREATE TABLE closesync.connections (
+    id              int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name            text NOT NULL UNIQUE,
+    organization_id text,
+    -- The database this binding was made in: a copy started elsewhere differs.
+    system_identifier text,
+    database_name   text,
+    bound_at        timestamptz,
+    catalogue       jsonb NOT NULL DEFAULT '{}',
+    webhook         jsonb NOT NULL DEFAULT '{}',
+    last_delivery_at timestamptz,
+    pause_to_close   boolean NOT NULL DEFAULT false,
+    pause_from_close boolean NOT NULL DEFAULT false,
+    api_error       text,
+    api_checked_at  timestamptz
+);
+
+-- One row a record: what links both sides and what they last agreed on.
+CREATE TABLE closesync.records (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection     int NOT NULL,
+    object_type    text NOT NULL,
+    close_id       text,
+    local_key      text,
+    base           jsonb,
+    remote_version timestamptz,
+    remote_hash    bigint,
+    -- Transaction that last wrote the row for us: a row whose xmin differs was
+    -- touched by somebody else since.
+    local_xid      bigint,
+    state          text NOT NULL DEFAULT 'synced',
+    last_error     text,
+    error_class    text,
+    attempts       int NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz,
+    last_synced_at timestamptz,
+    alias_of       text,
+    parked         jsonb,
+    UNIQUE (connection, object_type, close_id),
+    UNIQUE (connection, object_type, local_key)
+) WITH (fillfactor = 90);
+CREATE INDEX records_not_synced ON closesync.records (connection, object_type, state) WHERE state <> 'synced';
+
+-- A row exists exactly while a record may differ. Marks only raise gen; a cycle
+-- removes the row if gen is still what it noted (rule R2).
+CREATE TABLE closesync.dirty (
+    record_id   bigint PRIMARY KEY REFERENCES closesync.records (id) ON DELETE CASCADE,
+    connection  int NOT NULL,
+    gen         bigint NOT NULL DEFAULT 1,
+    events      bigint[] NOT NULL DEFAULT '{}',
+    fetch       boolean NOT NULL DEFAULT false,
+    cause       jsonb NOT NULL DEFAULT '{}',
+    priority    smallint NOT NULL DEFAULT 0,
+    not_before  timestamptz NOT NULL DEFAULT '-infinity',
+    lease_until timestamptz NOT NULL DEFAULT '-infinity',
+    fence       bigint NOT NULL DEFAULT 0,
+    attempts    int NOT NULL DEFAULT 0,
+    local_at    timestamptz,
+    marked_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+
+-- Events as they came, by webhook or from the event log, kept 31 days.
+CREATE TABLE closesync.inbox (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection   int NOT NULL,
+    event_id     text NOT NULL,
+    date_updated timestamptz NOT NULL,
+    object_type  text NOT NULL,
+    object_id    text NOT NULL,
+    action       text NOT NULL,
+    source       text NOT NULL,
+    stale        boolean NOT NULL DEFAULT false,
+    body         bytea NOT NULL,
+    received_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Consolidated events come again under the same id (reliability.md, B2).
+    UNIQUE (connection, event_id, date_updated)
+);
+CREATE INDEX inbox_received ON closesync.inbox USING brin (received_at);
+
+-- Hints of local changes, appended by triggers inside the user's transaction.
+CREATE TABLE closesync.outbox (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection  int NOT NULL,
+    object_type text NOT NULL,
+    local_key   text NOT NULL,
+    operation   "char" NOT NULL,
+    old_key     text,
+    old_row     jsonb,
+    xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at          timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
+-- Every write to Close before it is sent; its outcome after (rule R3).
+CREATE TABLE closesync.intents (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection  int NOT NULL,
+    record_id   bigint NOT NULL,
+    object_type text NOT NULL,
+    close_id    text,
+    local_key   text,
+    action      text NOT NULL,
+    sent        jsonb,
+    marker      text,
+    state       text NOT NULL DEFAULT 'open',
+    error       text,
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sent_at     timestamptz,
+    finished_at timestamptz
+);
+CREATE INDEX intents_open ON closesync.intents (connection, record_id) WHERE state IN ('open', 'unknown');
+CREATE INDEX intents_created ON closesync.intents USING brin (created_at);
+
+CREATE TABLE closesync.checkpoints (
+    connection  int NOT NULL,
+    stream      text NOT NULL,
+    watermark   timestamptz,
+    position    jsonb NOT NULL DEFAULT '{}',
+    last_run_at timestamptz,
+    PRIMARY KEY (connection, stream)
+);
+
+CREATE TABLE closesync.conflict_log (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection  int NOT NULL,
+    record_id   bigint NOT NULL,
+    object_type text NOT NULL,
+    close_id    text,
+    local_key   text,
+    field       text NOT NULL,
+    base_value  jsonb,
+    local_value jsonb,
+    close_value jsonb,
+    rule        text NOT NULL,
+    winner      text,
+    status      text NOT NULL,
+    choice      jsonb,
+    detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    resolved_at timestamptz
+);
+CREATE UNIQUE INDEX conflict_open ON closesync.conflict_log (record_id, field) WHERE status = 'open';
+CREATE INDEX conflict_record ON closesync.conflict_log (connection, object_type, close_id);
+
+CREATE TABLE closesync.journal_log (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    connection  int NOT NULL,
+    object_type text NOT NULL,
+    close_id    text,
+    local_key   text,
+    direction   text NOT NULL,
+    action      text NOT NULL,
+    field       text,
+    old_value   jsonb,
+    new_value   jsonb,
+    cause       jsonb NOT NULL DEFAULT '{}',
+    run_id      bigint
+);
+CREATE INDEX journal_close_id ON closesync.journal_log (close_id, id);
+CREATE INDEX journal_local ON closesync.journal_log (object_type, local_key, id);
+CREATE INDEX journal_at ON closesync.journal_log USING brin (at);
+
+CREATE TABLE closesync.run_log (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection  int NOT NULL,
+    kind        text NOT NULL,
+    object_type text,
+    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    state       text NOT NULL DEFAULT 'running',
+    seen        bigint NOT NULL DEFAULT 0,
+    changed     bigint NOT NULL DEFAULT 0,
+    requests    bigint NOT NULL DEFAULT 0,
+    error       text
+);
+CREATE INDEX run_log_started ON closesync.run_log (connection, started_at DESC);
+
+CREATE TABLE closesync.holds (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection  int NOT NULL,
+    kind        text NOT NULL,
+    object_type text NOT NULL,
+    reason      text NOT NULL,
+    status      text NOT NULL DEFAULT 'open',
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    decided_at  timestamptz
+);
+CREATE UNIQUE INDEX holds_open ON closesync.holds (connection, kind, object_type) WHERE status = 'open';
+CREATE TABLE closesync.hold_items (
+    hold_id   bigint NOT NULL REFERENCES closesync.holds (id) ON DELETE CASCADE,
+    record_id bigint NOT NULL,
+    PRIMARY KEY (hold_id, record_id)
+);
+CREATE INDEX hold_items_record ON closesync.hold_items (record_id);
+
+CREATE VIEW closesync.record_status AS
+SELECT c.name AS connection, r.object_type, r.close_id, r.local_key,
+       CASE WHEN r.state = 'synced' AND d.record_id IS NOT NULL THEN 'pending' ELSE r.state END AS state,
+       r.last_error, r.error_class, r.attempts, r.next_attempt_at, r.last_synced_at
+FROM closesync.records r
+JOIN closesync.connections c ON c.id = r.connection
+LEFT JOIN closesync.dirty d ON d.record_id = r.id;
+
+CREATE VIEW closesync.conflicts AS
+SELECT l.id, c.name AS connection, l.object_type, l.close_id, l.local_key, l.field, l.base_value,
+       l.local_value, l.close_value, l.rule, l.winner, l.status, l.detected_at, l.resolved_at
+FROM closesync.conflict_log l JOIN closesync.connections c ON c.id = l.connection;
+
+CREATE VIEW closesync.journal AS
+SELECT j.id, j.at, c.name AS connection, j.object_type, j.close_id, j.local_key, j.direction, j.action,
+       j.field, j.old_value, j.new_value, j.cause, j.run_id
+FROM closesync.journal_log j JOIN closesync.connections c ON c.id = j.connection;
+
+CREATE VIEW closesync.runs AS
+SELECT r.id, c.name AS connection, r.kind, r.object_type, r.started_at, r.finished_at, r.state, r.seen,
+       r.changed, r.requests, r.error
+FROM closesync.run_log r JOIN closesync.connections c ON c.id = r.connection;

@@ -1,0 +1,136 @@
+package closeapi
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// EventOverlap is how far behind its watermark a walk must look again: events
+// become visible out of order and recent ones are rewritten.
+// Source: developer.close.com/api/resources/event-log.
+const EventOverlap = 5 * time.Minute
+
+// EventWalk reads the log from its newest event back to a watermark.
+type EventWalk struct {
+	Options   EventOptions  // filters; Updated and Cursor are set by the walk
+	Watermark time.Time     // everything up to here was processed; zero reads all 30 days
+	Overlap   time.Duration // zero means [EventOverlap], negative none
+}
+
+// EventBatches walks page by page, newest first. Raise the stored watermark
+// to the newest event's time only after the walk came to its end: what was
+// not reached is older. Each batch's Through is the oldest time in it. The
+// same event may come again in another walk, with another content.
+// Source: developer.close.com/api/resources/event-log/list.
+func (c *Client) EventBatches(ctx context.Context, w EventWalk) iter.Seq2[Batch, error] {
+	return func(yield func(Batch, error) bool) {
+		s := eventScan{options: w.Options, stop: w.stop(), seen: map[string]time.Time{}, visited: map[string]bool{}}
+		s.options.Updated, s.options.Cursor = Span{}, ""
+		for {
+			p, err := c.Events(ctx, s.options)
+			if errors.Is(err, ErrCursorExpired) && s.restart() {
+				continue
+			}
+			if err != nil {
+				yield(Batch{}, err)
+				return
+			}
+			b, reached := s.take(p)
+			if len(b.Records)+len(b.Rejected) > 0 && !yield(b, nil) {
+				return
+			}
+			if reached || p.Next == "" {
+				return
+			}
+			if !s.follow(p.Next, len(b.Records)+len(b.Rejected)) {
+				yield(Batch{}, ErrNoProgress)
+				return
+			}
+		}
+	}
+}
+
+// EventRecords is [Client.EventBatches] event by event.
+func (c *Client) EventRecords(ctx context.Context, w EventWalk) iter.Seq2[Record, error] {
+	return records(c.EventBatches(ctx, w))
+}
+
+func (w EventWalk) stop() time.Time {
+	if w.Watermark.IsZero() {
+		return time.Time{}
+	}
+	overlap := w.Overlap
+	if overlap == 0 {
+		overlap = EventOverlap
+	}
+	return w.Watermark.Add(-max(overlap, 0))
+}
+
+// eventScan is one way down the log.
+type eventScan struct {
+	options EventOptions
+	stop    time.Time
+	seen    map[string]time.Time // id -> date_updated given
+	oldest  time.Time
+	visited map[string]bool
+	stuck   int
+}
+
+// take drops what is older than the stop or was given before, and tells
+// whether the stop was reached. An event rewritten during the walk has a
+// newer time and is given again.
+func (s *eventScan) take(p *EventPage) (Batch, bool) {
+	b := Batch{Rejected: p.Rejected}
+	reached := false
+	for _, raw := range p.Data {
+		id, at, err := identify(raw, "date_updated")
+		if err != nil {
+			b.Rejected = append(b.Rejected, Rejected{Raw: raw, Err: err})
+			continue
+		}
+		if at.Before(s.stop) {
+			reached = true
+			continue
+		}
+		if s.oldest.IsZero() || at.Before(s.oldest) {
+			s.oldest = at
+		}
+		if given, ok := s.seen[id]; ok && given.Equal(at) {
+			continue
+		}
+		s.seen[id] = at
+		b.Records = append(b.Records, Record{ID: id, At: at, Raw: raw})
+	}
+	b.Through = s.oldest
+	return b, reached
+}
+
+func (s *eventScan) follow(next string, fresh int) bool {
+	if fresh > 0 {
+		s.stuck = 0
+	} else {
+		s.stuck++
+	}
+	if s.visited[next] || s.stuck >= 2*patience {
+		return false
+	}
+	s.visited[next] = true
+	s.options.Cursor = next
+	// Close: repeat the other filters with a cursor, but not the date.
+	s.options.Updated = Span{}
+	return true
+}
+
+// restart goes on from the oldest event seen after a cursor died.
+func (s *eventScan) restart() bool {
+	if s.options.Cursor == "" || s.stuck >= patience {
+		return false
+	}
+	s.stuck++
+	s.options.Cursor = ""
+	s.options.Updated = Span{To: s.oldest}
+	s.visited = map[string]bool{}
+	return true
+}

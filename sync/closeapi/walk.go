@@ -84,6 +84,9 @@ func (k *keyset) batches(ctx context.Context) iter.Seq2[Batch, error] {
 				yield(Batch{}, err)
 				return
 			}
+			if len(b.Records) > 0 {
+				k.stuck = 0
+			}
 			if len(b.Records)+len(b.Rejected) > 0 && !yield(b, nil) {
 				return
 			}

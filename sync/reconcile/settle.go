@@ -52,3 +52,23 @@ func settleCreate(o *mapping.Object, out, sent, local, answer mapping.Record) {
 		}
 	}
 }
+
+// Landed gives the base after a write whose answer was lost (R3, S19), from
+// what was sent and a fresh reading of Close: a field that Close holds as it
+// was sent has arrived, and the row held it when it was sent. Call it before
+// the next Merge, else an edit made here since then would be taken for old
+// and what was sent for news of Close. Nothing passed in is changed.
+func Landed(o *mapping.Object, base, sent, remote mapping.Record) mapping.Record {
+	out := base.Clone()
+	if out == nil {
+		out = mapping.Record{}
+	}
+	for name := range sent {
+		f, mapped := o.Field(name)
+		r, read := remote[name]
+		if mapped && read && mapping.Same(f, r, sent.Get(name)) {
+			out[name] = r
+		}
+	}
+	return out
+}

@@ -1,0 +1,140 @@
+// Package engine runs the cycle: read base, local and remote, reconcile,
+// apply, save the base. It owns the interfaces of both sides; package store
+// and package remote satisfy them and never meet.
+package engine
+
+import (
+	"time"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+// Status is a record's state as record_status shows it, "pending" aside, which
+// follows from its dirty mark.
+type Status string
+
+// The states of contract.md §4.
+const (
+	Synced   Status = "synced"
+	Conflict Status = "conflict"
+	Errored  Status = "error"
+	Held     Status = "held"
+	Hidden   Status = "hidden"
+	Detached Status = "detached"
+	Deleted  Status = "deleted"
+)
+
+// Cause says what made a change happen; it is kept in the journal.
+type Cause map[string]any
+
+// State is what Postgres holds of one record, locked until the transaction in
+// which it was read ends. The decision is written into its Outcome.
+type State struct {
+	ID       int64 // row of closesync.records; 0 for a record never seen
+	Type     string
+	CloseID  string // "" until known
+	LocalKey string // "" without a row
+	Base     mapping.Record
+	Local    reconcile.Side
+	Version  time.Time // date_updated of the newest reading applied
+	Hash     int64     // mapping.Hash of that reading
+	Status   Status
+	AliasOf  string // lead that this one was merged into
+	Touched  bool   // the row was written by somebody else since our last write
+	Parked   map[string]string
+	Error    string
+	// Creating says that a create of this type is under way, so that an unknown
+	// record of Close may be the one.
+	Creating bool
+	Outcome  *Outcome
+}
+
+// Outcome is what to do with a record. A nil Outcome changes nothing.
+type Outcome struct {
+	Plan    reconcile.Plan
+	CloseID string // link to this Close id; "" keeps what is known
+	Unlink  bool   // forget the Close id on the row (detach)
+	Version time.Time
+	Hash    int64
+	Status  Status
+	Error   string
+	Class   string
+	AliasOf string
+	Parked  map[string]string
+	Cause   Cause
+	Silent  bool          // no journal and no notification: the first load
+	Intent  *Intent       // a write to Close, to be sent after the commit
+	Mark    bool          // mark the record dirty: its decision needs another look
+	Fetch   bool          // with Mark: a fresh reading is needed
+	After   time.Duration // with Mark: not before this long from now
+	Move    string        // lead id: children of this row move there before it is deleted
+}
+
+// Intent is one write to Close. It is stored before it is sent (rule R3).
+type Intent struct {
+	ID     int64
+	Action reconcile.Action
+	Sent   mapping.Record
+	Held   string // guard that stopped it; "" when it may be sent
+}
+
+// Claim is a dirty record that this worker holds for a while.
+type Claim struct {
+	RecordID int64
+	Type     string
+	CloseID  string
+	LocalKey string
+	Status   Status
+	Gen      int64
+	Fence    int64
+	Events   []int64
+	Fetch    bool
+	Attempts int
+	LocalAt  time.Time
+	Cause    Cause
+	MarkedAt time.Time
+	Retry    time.Duration // set by the cycle: look again after this long
+	Keep     bool          // set by the cycle: a write to Close is under way
+}
+
+// Reading is one look at a record of Close.
+type Reading struct {
+	Remote mapping.Remote
+	Gone   bool   // deleted or merged: an event or a confirmed 404 says so
+	Into   string // lead it was merged into
+	Hidden bool   // not visible to the key
+	Fresh  bool   // read by id in this cycle
+	Cause  Cause
+	Err    error
+}
+
+// Batch names the records one transaction decides on.
+type Batch struct {
+	IDs        map[string][]int64  // by object type: rows of closesync.records
+	CloseIDs   map[string][]string // by object type: records known by Close id only
+	Claims     []Claim             // claims that end with the transaction
+	Checkpoint *Checkpoint         // moves last, with the effects it covers (rule R7)
+	Run        int64
+}
+
+// Checkpoint is how far a stream of Close was processed.
+type Checkpoint struct {
+	Stream    string
+	Watermark time.Time // in Close's time
+	Position  map[string]any
+	LastRun   time.Time
+}
+
+// Event is an event as it was received, to be stored whole.
+type Event struct {
+	ID          string
+	Updated     time.Time
+	ObjectType  string
+	ObjectID    string
+	Action      string
+	MergeSource string
+	Body        []byte // the event object alone
+	Stale       bool   // its record must be fetched, its content not used
+	Foreign     bool   // of another organization: kept, never acted on
+}

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// Bind ties the connection to an organization and to this database the first
+// time, and afterwards checks that both are still the same (faults A38, C6).
+// ErrForeign means that nothing may be written on either side.
+func (s *Store) Bind(ctx context.Context, organizationID string) error {
+	var org, system, database, nowSystem, nowDatabase *string
+	_, err := s.pool.Exec(ctx, `
+		UPDATE closesync.connections SET organization_id = coalesce(organization_id, $2),
+		    system_identifier = coalesce(system_identifier, (SELECT system_identifier::text FROM pg_control_system())),
+		    database_name = coalesce(database_name, current_database()), bound_at = coalesce(bound_at, clock_timestamp())
+		WHERE id = $1 AND bound_at IS NULL`, s.id, organizationID)
+	if err != nil {
+		return fmt.Errorf("store.Bind: %w", err)
+	}
+	err = s.pool.QueryRow(ctx, `
+		SELECT organization_id, system_identifier, database_name, (SELECT system_identifier::text FROM pg_control_system()), current_database()
+		FROM closesync.connections WHERE id = $1`, s.id).Scan(&org, &system, &database, &nowSystem, &nowDatabase)
+	if err != nil {
+		return fmt.Errorf("store.Bind: %w", err)
+	}
+	if deref(org) != organizationID {
+		return fmt.Errorf("%w: it holds organization %s, the key belongs to %s; use that organization's key or another database", ErrForeign, deref(org), organizationID)
+	}
+	if deref(system) != deref(nowSystem) || deref(database) != deref(nowDatabase) {
+		return fmt.Errorf("%w: it is a copy of the database that was bound; run `closesync adopt` if this copy shall take over", ErrForeign)
+	}
+	return nil
+}
+
+// Adopt binds the connection anew to this organization and database. An
+// operator asks for it, nothing else does.
+func (s *Store) Adopt(ctx context.Context, organizationID string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.connections SET organization_id = $2, bound_at = clock_timestamp(),
+		system_identifier = (SELECT system_identifier::text FROM pg_control_system()), database_name = current_database() WHERE id = $1`, s.id, organizationID)
+	return err
+}
+
+// Bound tells which organization the connection holds; "" for none.
+func (s *Store) Bound(ctx context.Context) (string, error) {
+	var org *string
+	err := s.pool.QueryRow(ctx, `SELECT organization_id FROM closesync.connections WHERE id = $1`, s.id).Scan(&org)
+	return deref(org), err
+}

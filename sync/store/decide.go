@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"closesync/mapping"
+	"closesync/sync/engine"
+	"closesync/sync/reconcile"
+)
+
+// Decide locks the batch's records and rows, lets decide fill in their
+// outcomes, type by type with parents first, and carries out the local part:
+// rows, links, bases, conflicts, journal, intents, dirty marks and checkpoint,
+// all in one transaction. decide may be called again if the transaction must
+// be; it does no I/O.
+func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func([]*engine.State)) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		if err := s.checkFences(ctx, tx, &b); err != nil {
+			return err
+		}
+		w := &writing{Store: s, tx: tx}
+		if err := tx.QueryRow(ctx, "SELECT (pg_current_xact_id()::text::bigint & 4294967295)").Scan(&w.xid); err != nil {
+			return err
+		}
+		for _, objectType := range mapping.Types() {
+			ids, closeIDs := b.IDs[objectType], b.CloseIDs[objectType]
+			if s.tables[objectType] == nil || len(ids)+len(closeIDs) == 0 {
+				continue
+			}
+			states, err := s.load(ctx, tx, objectType, ids, closeIDs)
+			if err != nil {
+				return err
+			}
+			decide(states)
+			if err := w.apply(ctx, objectType, states); err != nil {
+				return fmt.Errorf("apply %s: %w", objectType, err)
+			}
+		}
+		if err := w.finish(ctx, b); err != nil {
+			return err
+		}
+		if b.Checkpoint != nil {
+			return s.saveCheckpoint(ctx, tx, *b.Checkpoint)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store.Decide: %w", err)
+	}
+	return nil
+}
+
+// writing is the state of one Decide transaction.
+type writing struct {
+	*Store
+	tx      pgx.Tx
+	xid     int64
+	states  []*engine.State // those with an outcome
+	journal []journalEntry
+}
+
+// apply carries out the outcomes of one object type.
+func (w *writing) apply(ctx context.Context, objectType string, states []*engine.State) error {
+	t := w.tables[objectType]
+	var decided []*engine.State
+	for _, st := range states {
+		if st.Outcome != nil {
+			decided = append(decided, st)
+		}
+	}
+	if len(decided) == 0 {
+		return nil
+	}
+	parents, err := w.parentKeys(ctx, t, decided)
+	if err != nil {
+		return err
+	}
+	if err := w.wantParents(ctx, t, decided, parents); err != nil {
+		return err
+	}
+	for _, st := range decided {
+		w.journal = append(w.journal, entries(st)...)
+	}
+	if err := w.writeRows(ctx, t, decided, parents); err != nil {
+		return err
+	}
+	if err := w.writeRecords(ctx, decided); err != nil {
+		return err
+	}
+	w.states = append(w.states, decided...)
+	return nil
+}
+
+// parentKeys looks up the local keys of every parent that a row to be written
+// refers to.
+func (w *writing) parentKeys(ctx context.Context, t *table, states []*engine.State) (map[string]map[string]string, error) {
+	found := map[string]map[string]string{}
+	for _, f := range t.object.Parents() {
+		want := map[string]bool{}
+		for _, st := range states {
+			for _, r := range []mapping.Record{st.Outcome.Plan.LocalSet, st.Local.Record} {
+				if id, ok := r.Get(f.Close).Text(); ok {
+					want[id] = true
+				}
+			}
+		}
+		if len(want) == 0 {
+			continue
+		}
+		keys, err := w.localKeys(ctx, w.tx, f.Parent, keysOf(want))
+		if err != nil {
+			return nil, err
+		}
+		found[f.Parent] = keys
+	}
+	return found, nil
+}
+
+// wantParents puts off the rows whose parent has no row here yet: the parent
+// is marked to be fetched, the child waits. A reference that may be empty is
+// left empty for now and the record stays marked.
+func (w *writing) wantParents(ctx context.Context, t *table, states []*engine.State, parents map[string]map[string]string) error {
+	want := map[string][]string{}
+	for _, f := range t.object.Parents() {
+		for _, st := range states {
+			id, ok := st.Outcome.Plan.LocalSet.Get(f.Close).Text()
+			if !ok || parents[f.Parent][id] != "" {
+				continue
+			}
+			want[f.Parent] = append(want[f.Parent], id)
+			o := st.Outcome
+			o.Mark, o.Fetch = true, true
+			o.After = max(o.After, 200*time.Millisecond)
+			if f.Required {
+				o.Plan = reconcile.Plan{}
+				o.Hash, o.Intent = 0, nil
+				continue
+			}
+			delete(o.Plan.LocalSet, f.Close)
+			delete(o.Plan.Base, f.Close)
+			o.Hash = 0
+		}
+	}
+	for parent, ids := range want {
+		if err := w.markRemote(ctx, w.tx, parent, ids, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.State, parents map[string]map[string]string) error {
+	var inserts, updates []*rowWrite
+	var deletes, flags, unlinks []string
+	for _, st := range states {
+		o := st.Outcome
+		closes := st.CloseID
+		if o.CloseID != "" {
+			closes = o.CloseID
+		}
+		switch o.Plan.Local {
+		case reconcile.Create:
+			inserts = append(inserts, &rowWrite{st, "", o.Plan.LocalSet, closes})
+		case reconcile.Update:
+			rec := st.Local.Record.Clone()
+			for k, v := range o.Plan.LocalSet {
+				rec[k] = v
+			}
+			updates = append(updates, &rowWrite{st, st.LocalKey, rec, closes})
+		case reconcile.Delete:
+			if o.Move != "" {
+				if err := w.move(ctx, t.object.Type, st, o.Move); err != nil {
+					return err
+				}
+			}
+			deletes = append(deletes, st.LocalKey)
+		case reconcile.Flag:
+			flags = append(flags, st.LocalKey)
+		case reconcile.Detach:
+			unlinks = append(unlinks, st.LocalKey)
+		case reconcile.None:
+			if o.CloseID != "" && o.CloseID != st.CloseID && st.Local.Exists {
+				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes})
+			}
+		}
+	}
+	if err := w.insertRows(ctx, w.tx, t, inserts, parents); err != nil {
+		return err
+	}
+	if err := w.updateRows(ctx, w.tx, t, updates, parents); err != nil {
+		return err
+	}
+	if err := w.deleteRows(ctx, w.tx, t, deletes); err != nil {
+		return err
+	}
+	if err := w.setColumn(ctx, w.tx, t, t.object.OnClose.Column, "true", flags); err != nil {
+		return err
+	}
+	return w.setColumn(ctx, w.tx, t, t.object.CloseID, "NULL", unlinks)
+}
+
+// move re-points the children of a merged lead before its row goes.
+func (w *writing) move(ctx context.Context, objectType string, st *engine.State, into string) error {
+	keys, err := w.localKeys(ctx, w.tx, objectType, []string{into})
+	if err != nil || keys[into] == "" || keys[into] == st.LocalKey {
+		return err
+	}
+	return w.moveChildren(ctx, w.tx, objectType, st.LocalKey, keys[into])
+}
+
+func (w *writing) finish(ctx context.Context, b engine.Batch) error {
+	if err := w.saveConflicts(ctx); err != nil {
+		return err
+	}
+	if err := w.saveIntents(ctx); err != nil {
+		return err
+	}
+	if err := w.saveJournal(ctx, b.Run); err != nil {
+		return err
+	}
+	if err := w.finishClaims(ctx, w.tx, b.Claims); err != nil {
+		return err
+	}
+	return w.markAgain(ctx)
+}

@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+
+	"closesync/sync/engine"
+)
+
+// Claim takes up to n due records for this worker until the lease ends. Others
+// pass over them (SKIP LOCKED); a claim whose lease ended may be taken again,
+// under a higher fence.
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]engine.Claim, error) {
+	rows, err := s.pool.Query(ctx, `
+		WITH due AS (
+			SELECT record_id FROM closesync.dirty
+			WHERE connection = $1 AND not_before <= clock_timestamp() AND lease_until < clock_timestamp()
+			ORDER BY priority DESC, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		UPDATE closesync.dirty d SET lease_until = clock_timestamp() + $3::interval, fence = d.fence + 1
+		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
+		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
+		          d.fetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
+		s.id, n, lease)
+	if err != nil {
+		return nil, fmt.Errorf("store.Claim: %w", err)
+	}
+	defer rows.Close()
+	var claims []engine.Claim
+	for rows.Next() {
+		var c engine.Claim
+		var never bool
+		var at *time.Time
+		var cause string
+		if err := rows.Scan(&c.RecordID, &c.Type, &c.CloseID, &c.LocalKey, &c.Status, &c.Gen, &c.Fence, &c.Events, &c.Fetch, &c.Attempts, &never, &at, &cause, &c.MarkedAt); err != nil {
+			return nil, fmt.Errorf("store.Claim: %w", err)
+		}
+		c.LocalAt = deref(at)
+		_ = json.Unmarshal([]byte(cause), &c.Cause)
+		claims = append(claims, c)
+	}
+	return claims, rows.Err()
+}
+
+// checkFences drops the claims that somebody else took over since: a worker
+// that slept through its lease must not write (fault D5).
+func (s *Store) checkFences(ctx context.Context, tx pgx.Tx, b *engine.Batch) error {
+	if len(b.Claims) == 0 {
+		return nil
+	}
+	ids, fences := make([]int64, len(b.Claims)), make([]int64, len(b.Claims))
+	for i, c := range b.Claims {
+		ids[i], fences[i] = c.RecordID, c.Fence
+	}
+	rows, err := tx.Query(ctx, `SELECT d.record_id FROM closesync.dirty d
+		JOIN unnest($1::bigint[], $2::bigint[]) AS v(id, fence) ON d.record_id = v.id AND d.fence = v.fence
+		ORDER BY d.record_id FOR UPDATE OF d`, ids, fences)
+	if err != nil {
+		return err
+	}
+	held, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	if len(held) == len(b.Claims) {
+		return nil
+	}
+	mine := map[int64]bool{}
+	for _, id := range held {
+		mine[id] = true
+	}
+	keep := b.Claims[:0:0]
+	b.IDs = map[string][]int64{}
+	for _, c := range b.Claims {
+		if mine[c.RecordID] {
+			keep = append(keep, c)
+			b.IDs[c.Type] = append(b.IDs[c.Type], c.RecordID)
+		}
+	}
+	b.Claims = keep
+	return nil
+}
+
+// finishClaims removes the marks whose generation did not move while the
+// record was worked on (rule R2) and frees the others for the next cycle.
+func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []engine.Claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	var done, doneGen, open []int64
+	var retry []engine.Claim
+	for _, c := range claims {
+		switch {
+		case c.Retry > 0:
+			retry = append(retry, c)
+		case c.Keep:
+			open = append(open, c.RecordID)
+		default:
+			done, doneGen = append(done, c.RecordID), append(doneGen, c.Gen)
+		}
+	}
+	if len(done) > 0 {
+		if _, err := tx.Exec(ctx, `DELETE FROM closesync.dirty d USING unnest($1::bigint[], $2::bigint[]) AS v(id, gen)
+			WHERE d.record_id = v.id AND d.gen = v.gen`, done, doneGen); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp() WHERE record_id = ANY ($1)`, done); err != nil {
+			return err
+		}
+	}
+	for _, c := range retry {
+		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp() + $2::interval,
+			attempts = attempts + 1, fetch = true WHERE record_id = $1`, c.RecordID, c.Retry); err != nil {
+			return err
+		}
+	}
+	_ = open // stays claimed: its write to Close is under way
+	return nil
+}
+
+// Release gives claims back unfinished; they are due again after the delay.
+func (s *Store) Release(ctx context.Context, claims []engine.Claim, delay time.Duration) error {
+	ids, fences := make([]int64, len(claims)), make([]int64, len(claims))
+	for i, c := range claims {
+		ids[i], fences[i] = c.RecordID, c.Fence
+	}
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity', not_before = clock_timestamp() + $3::interval
+		FROM unnest($1::bigint[], $2::bigint[]) AS v(id, fence) WHERE d.record_id = v.id AND d.fence = v.fence`, ids, fences, delay)
+	return err
+}
+
+const markSQL = `
+INSERT INTO closesync.dirty (record_id, connection, fetch, cause, priority, not_before)
+SELECT v.id, $1, $3, $4::text::jsonb, $5, clock_timestamp() + $6::interval FROM unnest($2::bigint[]) AS v(id) ORDER BY v.id
+ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, fetch = dirty.fetch OR excluded.fetch, cause = excluded.cause,
+    priority = greatest(dirty.priority, excluded.priority), not_before = least(dirty.not_before, excluded.not_before)`
+
+func (s *Store) markIDs(ctx context.Context, q Querier, ids []int64, fetch bool, cause engine.Cause, priority int, after time.Duration) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := q.Exec(ctx, markSQL, s.id, ids, fetch, causeJSON(cause), priority, after)
+	return err
+}
+
+// records gives the rows of closesync.records for Close ids, making those that
+// are missing.
+func (s *Store) recordIDs(ctx context.Context, q Querier, objectType string, closeIDs []string) ([]int64, error) {
+	if len(closeIDs) == 0 {
+		return nil, nil
+	}
+	if _, err := q.Exec(ctx, `INSERT INTO closesync.records (connection, object_type, close_id)
+		SELECT $1, $2, v FROM unnest($3::text[]) AS v ORDER BY v ON CONFLICT (connection, object_type, close_id) DO NOTHING`, s.id, objectType, closeIDs); err != nil {
+		return nil, err
+	}
+	rows, err := q.Query(ctx, `SELECT id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id = ANY ($3)`, s.id, objectType, closeIDs)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+func (s *Store) markRemote(ctx context.Context, q Querier, objectType string, closeIDs []string, fetch bool) error {
+	ids, err := s.recordIDs(ctx, q, objectType, closeIDs)
+	if err != nil {
+		return err
+	}
+	return s.markIDs(ctx, q, ids, fetch, engine.Cause{"source": "reference"}, 1, 0)
+}
+
+// markLocal marks the records of rows dirty, making records for unknown rows.
+func (s *Store) markLocal(ctx context.Context, q Querier, objectType string, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if _, err := q.Exec(ctx, `INSERT INTO closesync.records (connection, object_type, local_key)
+		SELECT $1, $2, v FROM unnest($3::text[]) AS v ORDER BY v ON CONFLICT (connection, object_type, local_key) DO NOTHING`, s.id, objectType, keys); err != nil {
+		return err
+	}
+	rows, err := q.Query(ctx, `SELECT id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND local_key = ANY ($3)`, s.id, objectType, keys)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	return s.markIDs(ctx, q, ids, true, engine.Cause{"source": "local"}, 1, 0)
+}
+
+// Mark marks records of Close dirty by id and wakes the workers.
+func (s *Store) Mark(ctx context.Context, objectType string, closeIDs []string, cause engine.Cause, priority int) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		ids, err := s.recordIDs(ctx, tx, objectType, closeIDs)
+		if err != nil {
+			return err
+		}
+		if err := s.markIDs(ctx, tx, ids, true, cause, priority, 0); err != nil {
+			return err
+		}
+		return s.wake(ctx, tx)
+	})
+}
+
+func (s *Store) wake(ctx context.Context, tx pgx.Tx) error {
+	if s.enqueue == nil {
+		return nil
+	}
+	return s.enqueue(ctx, tx)
+}
+
+func (w *writing) markAgain(ctx context.Context) error {
+	for _, st := range w.states {
+		if o := st.Outcome; o.Mark {
+			if err := w.markIDs(ctx, w.tx, []int64{st.ID}, o.Fetch, o.Cause, 0, o.After); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// NextDue tells how long until a mark is due: 0 for now, false for none.
+func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
+	var wait *float64
+	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until)) - clock_timestamp())::float8
+		FROM closesync.dirty WHERE connection = $1 AND not_before < 'infinity'`, s.id).Scan(&wait)
+	if err != nil || wait == nil {
+		return 0, false, err
+	}
+	return max(0, time.Duration(*wait*float64(time.Second))), true, nil
+}

@@ -1,0 +1,10 @@
+package store
+
+import "errors"
+
+// ErrNoTable: a mapped table or one of its key columns does not exist.
+var ErrNoTable = errors.New("mapped table is not usable")
+
+// ErrForeign: the database is bound to another organization, or it is a copy
+// of the one that was bound (faults A38, C6). Nothing may be written.
+var ErrForeign = errors.New("database belongs to another organization or place")

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+
+	"closesync/mapping"
+	"closesync/sync/engine"
+)
+
+// saveIntents stores the writes to Close that the outcomes ask for and gives
+// them their ids.
+func (w *writing) saveIntents(ctx context.Context) error {
+	for _, st := range w.states {
+		in := st.Outcome.Intent
+		if in == nil {
+			continue
+		}
+		err := w.tx.QueryRow(ctx, `
+			INSERT INTO closesync.intents (connection, record_id, object_type, close_id, local_key, action, sent)
+			VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb) RETURNING id`,
+			w.id, st.ID, st.Type, some(st.CloseID), some(st.LocalKey), string(in.Action), string(mapping.EncodeBase(in.Sent))).Scan(&in.ID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FinishIntent notes what became of a write: "done", "failed" or "unknown".
+func (s *Store) FinishIntent(ctx context.Context, id int64, state, problem string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = $2, error = $3, finished_at = clock_timestamp() WHERE id = $1`, id, state, some(problem))
+	return err
+}
+
+// JournalPush records a write to Close once its answer is known.
+func (s *Store) JournalPush(ctx context.Context, st *engine.State, action, closeID string, old, sent mapping.Record, cause engine.Cause) error {
+	for _, f := range fieldsOf(sent) {
+		_, err := s.pool.Exec(ctx, `INSERT INTO closesync.journal_log (connection, object_type, close_id, local_key, direction, action, field, old_value, new_value, cause)
+			VALUES ($1, $2, $3, $4, 'to_close', $5, $6, $7::text::jsonb, $8::text::jsonb, $9::text::jsonb)`,
+			s.id, st.Type, some(closeID), some(st.LocalKey), action, f, jsonb(old.Get(f)), jsonb(sent.Get(f)), causeJSON(cause))
+		if err != nil {
+			return err
+		}
+	}
+	if len(sent) > 0 {
+		return nil
+	}
+	_, err := s.pool.Exec(ctx, `INSERT INTO closesync.journal_log (connection, object_type, close_id, local_key, direction, action, old_value, cause)
+		VALUES ($1, $2, $3, $4, 'to_close', $5, $6::text::jsonb, $7::text::jsonb)`,
+		s.id, st.Type, some(closeID), some(st.LocalKey), action, jsonOrNull(recordJSON(old)), causeJSON(cause))
+	return err
+}

@@ -1,0 +1,309 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jackc/pgx/v5"
+
+	"closesync/mapping"
+	"closesync/sync/engine"
+	"closesync/sync/reconcile"
+)
+
+const loadSQL = `
+SELECT r.id, r.close_id, r.local_key, r.base::text, r.remote_version, r.remote_hash, r.local_xid, r.state, r.alias_of,
+       r.parked::text, r.last_error
+FROM closesync.records r
+WHERE r.connection = $1 AND r.object_type = $2 AND %s
+ORDER BY r.id FOR UPDATE`
+
+// load reads and locks the records named by row id or by Close id, with their
+// rows. A Close id without a record gives a State with ID 0.
+func (s *Store) load(ctx context.Context, tx pgx.Tx, objectType string, ids []int64, closeIDs []string) ([]*engine.State, error) {
+	var states []*engine.State
+	byClose := map[string]*engine.State{}
+	xids := map[*engine.State]int64{}
+	read := func(where string, arg any) error {
+		rows, err := tx.Query(ctx, fmt.Sprintf(loadSQL, where), s.id, objectType, arg)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			st, xid, err := scanState(rows, objectType)
+			if err != nil {
+				return err
+			}
+			states = append(states, st)
+			xids[st] = xid
+			if st.CloseID != "" {
+				byClose[st.CloseID] = st
+			}
+		}
+		return rows.Err()
+	}
+	if len(ids) > 0 {
+		if err := read("r.id = ANY ($3)", ids); err != nil {
+			return nil, err
+		}
+	}
+	if len(closeIDs) > 0 {
+		if err := read("r.close_id = ANY ($3)", closeIDs); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range closeIDs {
+		if byClose[id] == nil {
+			st := &engine.State{Type: objectType, CloseID: id, Status: engine.Synced}
+			states = append(states, st)
+			byClose[id] = st
+		}
+	}
+	if err := s.loadRows(ctx, tx, objectType, states, xids); err != nil {
+		return nil, fmt.Errorf("store.load(%s): %w", objectType, err)
+	}
+	return states, s.noteCreating(ctx, tx, objectType, states)
+}
+
+func scanState(rows pgx.Rows, objectType string) (*engine.State, int64, error) {
+	st := &engine.State{Type: objectType}
+	var closeID, localKey, alias, base, parked, lastError *string
+	var version *time.Time
+	var hash, xid *int64
+	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &xid, &st.Status, &alias, &parked, &lastError); err != nil {
+		return nil, 0, err
+	}
+	st.CloseID, st.LocalKey, st.AliasOf, st.Error = deref(closeID), deref(localKey), deref(alias), deref(lastError)
+	if base != nil {
+		b, err := mapping.DecodeBase([]byte(*base))
+		if err != nil {
+			return nil, 0, fmt.Errorf("base of record %d: %w", st.ID, err)
+		}
+		st.Base = b
+	}
+	if parked != nil {
+		if err := json.Unmarshal([]byte(*parked), &st.Parked); err != nil {
+			return nil, 0, err
+		}
+	}
+	if version != nil {
+		st.Version = version.UTC()
+	}
+	st.Hash = deref(hash)
+	return st, deref(xid), nil
+}
+
+func deref[T any](p *T) T {
+	var zero T
+	if p == nil {
+		return zero
+	}
+	return *p
+}
+
+// loadRows reads and locks the rows of the states that have one.
+func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, states []*engine.State, xids map[*engine.State]int64) error {
+	t := s.tables[objectType]
+	byKey := map[string]*engine.State{}
+	var keys []string
+	for _, st := range states {
+		if st.LocalKey != "" {
+			byKey[st.LocalKey] = st
+			keys = append(keys, st.LocalKey)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf(`
+		SELECT t.%[2]s::text, t.xmin::text::bigint, to_jsonb(t)::text FROM %[1]s t
+		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s FOR UPDATE`, t.name, t.key, t.keyCast), keys)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key, row string
+		var xmin int64
+		if err := rows.Scan(&key, &xmin, &row); err != nil {
+			return err
+		}
+		st := byKey[key]
+		if st == nil {
+			continue
+		}
+		st.Touched = xmin != xids[st]
+		rec, err := t.record([]byte(row))
+		if err != nil {
+			return fmt.Errorf("row %s: %w", key, err)
+		}
+		st.Local = reconcile.Side{Exists: true, Record: rec}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return s.resolveParents(ctx, tx, t, states)
+}
+
+// record makes a Record of a row as to_jsonb gives it. References hold local
+// keys until resolveParents.
+func (t *table) record(row []byte) (mapping.Record, error) {
+	var raw map[string]jsontext.Value
+	if err := json.Unmarshal(row, &raw); err != nil {
+		return nil, err
+	}
+	rec := make(mapping.Record, len(t.columns)+8)
+	for _, c := range t.columns {
+		v, ok := raw[c.field.Column]
+		if !ok {
+			continue
+		}
+		if c.field.Kind == mapping.Reference {
+			rec[c.field.Close] = localKeyValue(v)
+			continue
+		}
+		value, err := mapping.FromColumn(c.field, v)
+		if err != nil {
+			return nil, err
+		}
+		rec[c.field.Close] = value
+	}
+	if t.custom != nil {
+		if err := t.addCustom(rec, raw[t.custom.field.Column]); err != nil {
+			return nil, err
+		}
+	}
+	return rec, nil
+}
+
+func (t *table) addCustom(rec mapping.Record, raw jsontext.Value) error {
+	if len(raw) == 0 || raw.Kind() != '{' {
+		return nil
+	}
+	var custom map[string]jsontext.Value
+	if err := json.Unmarshal(raw, &custom); err != nil {
+		return err
+	}
+	for id, v := range custom {
+		f := mapping.Field{Close: "custom." + id, Kind: mapping.Any}
+		if _, own := rec[f.Close]; own {
+			continue
+		}
+		value, err := mapping.Canon(f, v)
+		if err != nil {
+			return err
+		}
+		rec[f.Close] = value
+	}
+	return nil
+}
+
+func localKeyValue(raw jsontext.Value) mapping.Value {
+	switch raw.Kind() {
+	case 'n':
+		return mapping.Null
+	case '"':
+		var key string
+		if err := json.Unmarshal(raw, &key); err == nil {
+			return mapping.LocalRef(key)
+		}
+	}
+	return mapping.LocalRef(string(raw))
+}
+
+// resolveParents turns the local keys in reference columns into Close ids; a
+// parent that has none yet stays a LocalRef.
+func (s *Store) resolveParents(ctx context.Context, tx pgx.Tx, t *table, states []*engine.State) error {
+	for _, f := range t.object.Parents() {
+		keys := map[string]bool{}
+		for _, st := range states {
+			if v := st.Local.Record.Get(f.Close); mapping.IsLocalRef(v) {
+				keys[refKey(v)] = true
+			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		known, err := s.closeIDs(ctx, tx, f.Parent, keysOf(keys))
+		if err != nil {
+			return err
+		}
+		for _, st := range states {
+			if v := st.Local.Record.Get(f.Close); mapping.IsLocalRef(v) {
+				if id := known[refKey(v)]; id != "" {
+					st.Local.Record[f.Close] = mapping.TextValue(id)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func refKey(v mapping.Value) string {
+	var ref struct {
+		Local string `json:"local"`
+	}
+	_ = json.Unmarshal([]byte(v), &ref)
+	return ref.Local
+}
+
+func keysOf[V any](m map[string]V) []string {
+	list := make([]string, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}
+
+// closeIDs gives the Close ids of rows by local key.
+func (s *Store) closeIDs(ctx context.Context, q Querier, objectType string, keys []string) (map[string]string, error) {
+	return s.pairs(ctx, q, `SELECT local_key, close_id FROM closesync.records
+		WHERE connection = $1 AND object_type = $2 AND local_key = ANY ($3) AND close_id IS NOT NULL AND state <> 'deleted'`, objectType, keys)
+}
+
+// localKeys gives the local keys of records by Close id, following merges.
+func (s *Store) localKeys(ctx context.Context, q Querier, objectType string, ids []string) (map[string]string, error) {
+	return s.pairs(ctx, q, `SELECT r.close_id, coalesce(a.local_key, r.local_key) FROM closesync.records r
+		LEFT JOIN closesync.records a ON a.connection = r.connection AND a.object_type = r.object_type AND a.close_id = r.alias_of
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = ANY ($3) AND coalesce(a.local_key, r.local_key) IS NOT NULL`, objectType, ids)
+}
+
+func (s *Store) pairs(ctx context.Context, q Querier, sql, objectType string, list []string) (map[string]string, error) {
+	rows, err := q.Query(ctx, sql, s.id, objectType, list)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[string]string{}
+	for rows.Next() {
+		var from, to string
+		if err := rows.Scan(&from, &to); err != nil {
+			return nil, err
+		}
+		found[from] = to
+	}
+	return found, rows.Err()
+}
+
+// noteCreating marks unknown records while a create of their type is under
+// way: one of them may be its effect, so none may become a new row yet.
+func (s *Store) noteCreating(ctx context.Context, tx pgx.Tx, objectType string, states []*engine.State) error {
+	unknown := false
+	for _, st := range states {
+		unknown = unknown || (st.LocalKey == "" && st.Base == nil && st.Status != engine.Deleted)
+	}
+	if !unknown {
+		return nil
+	}
+	var creating bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.intents
+		WHERE connection = $1 AND object_type = $2 AND action = 'create' AND state IN ('open', 'unknown'))`, s.id, objectType).Scan(&creating)
+	for _, st := range states {
+		st.Creating = creating
+	}
+	return err
+}

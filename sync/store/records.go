@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+
+	"closesync/mapping"
+	"closesync/sync/engine"
+	"closesync/sync/reconcile"
+)
+
+// recordRow is one row of closesync.records to write.
+type recordRow struct {
+	ID                int64
+	CloseID, LocalKey *string
+	Base              *string
+	Version           *time.Time
+	Hash              *int64
+	XID               *int64
+	State             string
+	Error, Class      *string
+	Alias             *string
+	Parked            *string
+}
+
+func (w *writing) writeRecords(ctx context.Context, states []*engine.State) error {
+	var made, changed []*engine.State
+	for _, st := range states {
+		if st.ID == 0 {
+			made = append(made, st)
+		} else {
+			changed = append(changed, st)
+		}
+	}
+	if err := w.insertRecords(ctx, made); err != nil {
+		return err
+	}
+	return w.updateRecords(ctx, changed)
+}
+
+func (w *writing) insertRecords(ctx context.Context, states []*engine.State) error {
+	if len(states) == 0 {
+		return nil
+	}
+	rows, err := w.tx.Query(ctx, "SELECT nextval(pg_get_serial_sequence('closesync.records', 'id')) FROM generate_series(1, $1)", len(states))
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	connection := itoa(int64(w.id))
+	var b copier
+	for i, st := range states {
+		st.ID = ids[i]
+		r := w.row(st)
+		b.begin()
+		b.text(itoa(r.ID))
+		b.text(connection)
+		b.text(st.Type)
+		b.optional(deref(r.CloseID), r.CloseID != nil)
+		b.optional(deref(r.LocalKey), r.LocalKey != nil)
+		b.optional(deref(r.Base), r.Base != nil)
+		if r.Version != nil {
+			b.text(r.Version.Format(time.RFC3339Nano))
+		} else {
+			b.null()
+		}
+		b.text(itoa(deref(r.Hash)))
+		b.optional(itoa(deref(r.XID)), r.XID != nil)
+		b.text(r.State)
+		b.text(now)
+		b.optional(deref(r.Error), r.Error != nil)
+		b.optional(deref(r.Class), r.Class != nil)
+		b.optional(deref(r.Alias), r.Alias != nil)
+		b.optional(deref(r.Parked), r.Parked != nil)
+		b.end()
+	}
+	return b.run(ctx, w.tx, "closesync.records", []string{"id", "connection", "object_type", "close_id", "local_key", "base",
+		"remote_version", "remote_hash", "local_xid", "state", "last_synced_at", "last_error", "error_class", "alias_of", "parked"})
+}
+
+// row gives the record as it is after its outcome.
+func (w *writing) row(st *engine.State) recordRow {
+	o := st.Outcome
+	r := recordRow{ID: st.ID, State: string(st.Status)}
+	if o.Status != "" {
+		r.State = string(o.Status)
+	}
+	id := st.CloseID
+	if o.CloseID != "" {
+		id = o.CloseID
+	}
+	r.CloseID = some(id)
+	key := st.LocalKey
+	if o.Plan.Local == reconcile.Delete || (o.Status == engine.Deleted && o.Plan.Local != reconcile.Flag && o.Plan.Local != reconcile.Detach && !st.Local.Exists) {
+		key = ""
+	}
+	r.LocalKey = some(key)
+	base := st.Base
+	if o.Plan.Base != nil {
+		base = o.Plan.Base
+	}
+	if o.Status == engine.Deleted {
+		base = nil
+	}
+	if base != nil {
+		text := string(mapping.EncodeBase(base))
+		r.Base = &text
+	}
+	version, hash := st.Version, st.Hash
+	if !o.Version.IsZero() {
+		version, hash = o.Version, o.Hash
+	}
+	if !version.IsZero() {
+		r.Version = &version
+	}
+	r.Hash = &hash
+	// The row is as we know it: written now, or read and found to agree.
+	if key != "" {
+		r.XID = &w.xid
+	}
+	r.Error, r.Class, r.Alias = some(o.Error), some(o.Class), some(st.AliasOf)
+	if o.AliasOf != "" {
+		r.Alias = some(o.AliasOf)
+	}
+	parked := st.Parked
+	if o.Parked != nil {
+		parked = o.Parked
+	}
+	if len(parked) > 0 {
+		raw, _ := json.Marshal(parked, json.Deterministic(true))
+		r.Parked = some(string(raw))
+	}
+	return r
+}
+
+func some(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// updateRecords writes records over. local_xid is taken from the row itself:
+// a row that this transaction did not write keeps its own xmin.
+func (w *writing) updateRecords(ctx context.Context, states []*engine.State) error {
+	if len(states) == 0 {
+		return nil
+	}
+	n := len(states)
+	ids, hashes := make([]int64, n), make([]*int64, n)
+	text := func() []*string { return make([]*string, n) }
+	closes, keys, bases, errs, classes, aliases, parked := text(), text(), text(), text(), text(), text(), text()
+	versions, statuses := make([]*time.Time, n), make([]string, n)
+	var taken []string
+	for i, st := range states {
+		r := w.row(st)
+		ids[i], closes[i], keys[i], bases[i], versions[i], hashes[i] = r.ID, r.CloseID, r.LocalKey, r.Base, r.Version, r.Hash
+		statuses[i], errs[i], classes[i], aliases[i], parked[i] = r.State, r.Error, r.Class, r.Alias, r.Parked
+		if st.CloseID == "" && r.CloseID != nil {
+			taken = append(taken, *r.CloseID)
+		}
+	}
+	if err := w.dropStandIns(ctx, states[0].Type, taken); err != nil {
+		return err
+	}
+	_, err := w.tx.Exec(ctx, `
+		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::jsonb, remote_version = v.version,
+		       remote_hash = v.hash, state = v.state, last_error = v.err, error_class = v.class, alias_of = v.alias,
+		       parked = v.parked::jsonb, last_synced_at = clock_timestamp(),
+		       attempts = CASE WHEN v.err IS NULL THEN 0 ELSE r.attempts + 1 END
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[],
+		            $9::text[], $10::text[], $11::text[])
+		     AS v(id, close_id, local_key, base, version, hash, state, err, class, alias, parked)
+		WHERE r.id = v.id`, ids, closes, keys, bases, versions, hashes, statuses, errs, classes, aliases, parked)
+	if err != nil {
+		return err
+	}
+	return w.noteXIDs(ctx, states)
+}
+
+// noteXIDs remembers which transaction last wrote each row.
+func (w *writing) noteXIDs(ctx context.Context, states []*engine.State) error {
+	var ids []int64
+	for _, st := range states {
+		ids = append(ids, st.ID)
+	}
+	t := w.tables[states[0].Type]
+	_, err := w.tx.Exec(ctx, `
+		UPDATE closesync.records r SET local_xid = t.xmin::text::bigint FROM `+t.name+` t
+		WHERE r.id = ANY ($1) AND r.local_key IS NOT NULL AND t.`+t.key+` = r.local_key::`+t.keyCast, ids)
+	return err
+}
+
+// dropStandIns removes the records that hints made for a Close id before its
+// create was linked; their marks move to the linked record by markAgain.
+func (w *writing) dropStandIns(ctx context.Context, objectType string, closeIDs []string) error {
+	if len(closeIDs) == 0 {
+		return nil
+	}
+	_, err := w.tx.Exec(ctx, `DELETE FROM closesync.records WHERE connection = $1 AND object_type = $2
+		AND close_id = ANY ($3) AND local_key IS NULL`, w.id, objectType, closeIDs)
+	return err
+}

@@ -1,0 +1,132 @@
+// Package store is the Postgres side: rows of mapped tables, bases, dirty
+// marks, inbox, outbox, intents, checkpoints, conflicts and the journal.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"closesync/mapping"
+)
+
+// Querier is what a pool and a transaction share.
+type Querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Store is one connection's part of the database. It is safe for concurrent
+// use; every exported method owns its transaction and may run twice.
+type Store struct {
+	pool    *pgxpool.Pool
+	name    string
+	id      int32
+	objects map[string]*mapping.Object
+	tables  map[string]*table
+	log     *slog.Logger
+	enqueue func(ctx context.Context, tx pgx.Tx) error
+}
+
+// Options makes a Store.
+type Options struct {
+	Pool       *pgxpool.Pool
+	Connection string
+	Objects    map[string]*mapping.Object
+	Logger     *slog.Logger
+	// Enqueue is called in every transaction that marks records dirty; it puts
+	// an alarm in the queue. nil: nobody is woken.
+	Enqueue func(ctx context.Context, tx pgx.Tx) error
+}
+
+// Open finds or makes the connection's row and reads the catalogue of the
+// mapped tables. It writes nothing else.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{pool: o.Pool, name: o.Connection, objects: o.Objects, log: o.Logger, enqueue: o.Enqueue, tables: map[string]*table{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	err := s.pool.QueryRow(ctx, `
+		WITH made AS (INSERT INTO closesync.connections (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id)
+		SELECT id FROM made UNION ALL SELECT id FROM closesync.connections WHERE name = $1 LIMIT 1`, o.Connection).Scan(&s.id)
+	if err != nil {
+		return nil, fmt.Errorf("store.Open(%q): %w", o.Connection, err)
+	}
+	if err := s.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Refresh reads the catalogue of the mapped tables again: columns come, go and
+// change their type while the worker runs.
+func (s *Store) Refresh(ctx context.Context) error {
+	for _, t := range mapping.Types() {
+		o := s.objects[t]
+		if o == nil {
+			continue
+		}
+		tab, err := readTable(ctx, s.pool, o)
+		if err != nil {
+			return err
+		}
+		s.tables[t] = tab
+	}
+	return nil
+}
+
+// Pool gives the pool to what shares it: River, health checks.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// ConnectionID is the connection's number, which every key starts with.
+func (s *Store) ConnectionID() int32 { return s.id }
+
+// SetEnqueue names what wakes the workers; call it before the store is used.
+func (s *Store) SetEnqueue(f func(ctx context.Context, tx pgx.Tx) error) { s.enqueue = f }
+
+// tx runs f in a transaction marked as the worker's own, so that the capture
+// triggers pass over its writes. Deadlocks, serialization failures and lost
+// races for a unique key are run again from the start.
+func (s *Store) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	for attempt := 0; ; attempt++ {
+		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SELECT set_config('closesync.origin', 'worker:' || session_user, true)"); err != nil {
+				return err
+			}
+			return f(tx)
+		})
+		if err == nil || attempt >= 8 || !again(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(rand.Int64N(int64(10*time.Millisecond) << attempt))):
+		}
+	}
+}
+
+func again(err error) bool {
+	switch Code(err) {
+	case "40001", "40P01", "23505":
+		return true
+	}
+	return false
+}
+
+// Code gives the SQLSTATE of an error, "" if it has none.
+func Code(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"closesync/mapping"
+)
+
+// column is one mapped column as the database has it now.
+type column struct {
+	field mapping.Field
+	name  string
+	cast  string // type name for a cast, from format_type
+	json  bool   // json or jsonb
+	empty string // what a not-null json column holds when the field is empty
+}
+
+// table is a mapped table as the database has it now, with the SQL built from
+// it. All statements on mapped tables are built in this file and rows.go.
+type table struct {
+	object  *mapping.Object
+	name    string // quoted
+	key     string // quoted
+	keyCast string
+	closeID string // quoted
+	columns []column
+	custom  *column
+	missing []string // mapped columns the table does not have (fault C14)
+	newKey  string   // expression that makes a key; "" if the table has none
+}
+
+func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
+
+const tableSQL = `
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.attnotnull, a.attidentity <> '',
+       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated <> ''
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+
+type columnInfo struct {
+	Name, Cast, Type  string
+	NotNull, Identity bool
+	Default           string
+	Generated         bool
+}
+
+func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error) {
+	name := quote(o.Table.Schema, o.Table.Name)
+	rows, err := q.Query(ctx, tableSQL, name)
+	if err != nil {
+		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
+	}
+	infos, err := pgx.CollectRows(rows, pgx.RowToStructByPos[columnInfo])
+	if err != nil {
+		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
+	}
+	if len(infos) == 0 {
+		return nil, fmt.Errorf("%w: %s, mapped to %s", ErrNoTable, o.Table, o.Type)
+	}
+	found := map[string]columnInfo{}
+	for _, c := range infos {
+		found[c.Name] = c
+	}
+	t := &table{object: o, name: name, key: quote(o.Key), closeID: quote(o.CloseID)}
+	key, ok := found[o.Key]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s has no key column %q", ErrNoTable, o.Table, o.Key)
+	}
+	if _, ok := found[o.CloseID]; !ok {
+		return nil, fmt.Errorf("%w: %s has no column %q for the Close id", ErrNoTable, o.Table, o.CloseID)
+	}
+	t.keyCast = key.Cast
+	switch {
+	case key.Identity:
+		t.newKey = fmt.Sprintf("nextval(pg_get_serial_sequence(%s, %s))", literal(name), literal(o.Key))
+	case key.Default != "":
+		t.newKey = key.Default
+	}
+	for _, f := range o.Fields {
+		c, ok := found[f.Column]
+		if !ok {
+			t.missing = append(t.missing, f.Column)
+			continue
+		}
+		t.columns = append(t.columns, newColumn(f, c))
+	}
+	if c, ok := found[o.Custom]; ok && o.Custom != "" {
+		col := newColumn(mapping.Field{Close: "custom", Column: o.Custom, Kind: mapping.JSON}, c)
+		col.empty = "{}"
+		t.custom = &col
+	}
+	return t, nil
+}
+
+func newColumn(f mapping.Field, c columnInfo) column {
+	col := column{field: f, name: quote(f.Column), cast: c.Cast, json: c.Type == "json" || c.Type == "jsonb"}
+	if f.Kind == mapping.Any {
+		if k, ok := mapping.KindForColumn(c.Type); ok {
+			col.field.Kind = k
+		}
+	}
+	if col.json && c.NotNull {
+		col.empty = "[]"
+	}
+	return col
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// all lists the columns a full row write touches.
+func (t *table) all() []column {
+	if t.custom == nil {
+		return t.columns
+	}
+	return append(append([]column(nil), t.columns...), *t.custom)
+}

@@ -1,0 +1,92 @@
+package pglocal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ownerPatience is how long Start waits for another owner: long enough for a
+// stopping worker to finish, short enough for a person at a terminal.
+const ownerPatience = 15 * time.Second
+
+// poll is the pause between two looks at something another process changes.
+const poll = 20 * time.Millisecond
+
+// acquire either takes the folder's lock (s.lock is set) or, if allowed, finds
+// the running server of its owner. It looks again until one of both works,
+// because the owner may be just starting or just stopping.
+func (s *Server) acquire(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
+	defer cancel()
+	for {
+		lock, err := tryLock(s.at.lock)
+		if err != nil {
+			return fmt.Errorf("pglocal: lock %s: %w", s.at.lock, err)
+		}
+		if lock != nil {
+			s.lock = lock
+			noteOwner(lock)
+			return nil
+		}
+		if s.opts.Attach && s.joins(ctx) {
+			return nil
+		}
+		if err := sleep(ctx, poll); err != nil {
+			return fmt.Errorf("pglocal: %s (process %s): %w", s.at.dir, ownerOf(s.at.lock), ErrInUse)
+		}
+	}
+}
+
+// joins reports whether the owner's server answers, and remembers its port.
+func (s *Server) joins(ctx context.Context) bool {
+	pid, ok := readPostmaster(s.at.cluster)
+	if !ok || pid.port == 0 {
+		return false
+	}
+	s.port = pid.port
+	return answers(ctx, s.DSN(Database))
+}
+
+// answers reports whether one connection and one query work within a second.
+func answers(ctx context.Context, dsn string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return conn.Ping(ctx) == nil
+}
+
+// noteOwner writes the process id for messages only; the lock itself decides.
+func noteOwner(lock *os.File) {
+	_ = lock.Truncate(0)
+	_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+}
+
+func ownerOf(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) == 0 {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// sleep waits for d or the end of ctx, whose error it returns.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,102 @@
+package pglocal
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	embedded "github.com/fergusstrange/embedded-postgres"
+)
+
+// newestFetched is what a fresh folder gets when nothing is installed.
+const newestFetched = 17
+
+// fetchable are the releases the library knows, by major version.
+var fetchable = map[int]embedded.PostgresVersion{
+	14: embedded.V14, 15: embedded.V15, 16: embedded.V16, 17: embedded.V17, 18: embedded.V18,
+}
+
+// fetchTimeout bounds the download of about 20 MB.
+const fetchTimeout = 5 * time.Minute
+
+// fetch downloads a Postgres of the needed major version (0: any) by the
+// embedded-postgres library and moves it to at.binaries. The library removes
+// and fills the folders it is given as it likes, so it only ever sees a
+// staging folder made for this one call, never the data.
+func fetch(ctx context.Context, at layout, need int, log *slog.Logger) (binaries, error) {
+	if need == 0 {
+		need = newestFetched
+	}
+	version, ok := fetchable[need]
+	if !ok {
+		return binaries{}, fmt.Errorf("no download of Postgres %d is known", need)
+	}
+	if err := os.MkdirAll(at.binaries, 0o755); err != nil {
+		return binaries{}, err
+	}
+	staging, err := os.MkdirTemp(at.binaries, "fetch-")
+	if err != nil {
+		return binaries{}, err
+	}
+	log.Info("no postgres installed; downloading one", "version", string(version))
+	if err := download(ctx, staging, version); err != nil {
+		return binaries{}, err
+	}
+	defer func() { _ = os.RemoveAll(staging) }()
+	return adopt(ctx, at, staging, need)
+}
+
+// download runs the library up to the point where the binaries are unpacked
+// in staging/postgres. The library has no call for that alone: an encoding
+// that does not exist makes its initdb fail before any server is started.
+func download(ctx context.Context, staging string, version embedded.PostgresVersion) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	config := embedded.DefaultConfig().Version(version).Port(uint32(port)).
+		CachePath(filepath.Join(staging, "cache")).
+		RuntimePath(filepath.Join(staging, "postgres")).
+		DataPath(filepath.Join(staging, "data")).
+		Encoding("fetch-only").Logger(io.Discard)
+
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	// The library takes no context; after a timeout its download goes on by
+	// itself in the staging folder and harms nothing.
+	result := make(chan error, 1)
+	go func() { result <- embedded.NewDatabase(config).Start() }()
+	select {
+	case err = <-result:
+	case <-ctx.Done():
+		return fmt.Errorf("download of Postgres %s: %w", version, ctx.Err())
+	}
+	unpacked := binaries{dir: filepath.Join(staging, "postgres", "bin")}
+	if _, statErr := os.Stat(unpacked.path("postgres")); statErr != nil {
+		return fmt.Errorf("download of Postgres %s: %w", version, err)
+	}
+	return nil
+}
+
+// adopt gives the unpacked release its lasting name.
+func adopt(ctx context.Context, at layout, staging string, major int) (binaries, error) {
+	unpacked := filepath.Join(staging, "postgres")
+	// The server may run as another user than the one who unpacked.
+	if err := os.Chmod(unpacked, 0o755); err != nil {
+		return binaries{}, err
+	}
+	target := filepath.Join(at.binaries, strconv.Itoa(major))
+	if err := os.Rename(unpacked, target); err != nil {
+		return binaries{}, err
+	}
+	found := usable(ctx, []string{filepath.Join(target, "bin")})
+	if len(found) == 0 {
+		return binaries{}, fmt.Errorf("the downloaded Postgres in %s does not run here", target)
+	}
+	return found[0], nil
+}

@@ -191,7 +191,8 @@ func TestFault_A9_ResetAtEveryByte(t *testing.T) {
 		_, err = b.CreateRaw(t.Context(), "lead", Changes{})
 		var unknown *UnknownOutcomeError
 		require.ErrorAs(t, err, &unknown, n)
-		require.Equal(t, 1, *writes)
+		// None may arrive where the kept connection was already dropped.
+		require.LessOrEqual(t, *writes, 1)
 	}
 }
 

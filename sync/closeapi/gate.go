@@ -204,6 +204,11 @@ func (g *gate) learn(h rateHeader, now time.Time) {
 	sameWindow := g.known && g.limit == h.limit && resetAt.Sub(g.resetAt) < max(g.window/4, minReset)
 	if sameWindow {
 		g.remaining = min(g.remaining, h.remaining)
+		// The later end is the safe one: our own guess began when we sent,
+		// theirs when the request arrived.
+		if resetAt.After(g.resetAt) {
+			g.resetAt = resetAt
+		}
 	} else {
 		g.remaining = h.remaining
 		g.resetAt = resetAt

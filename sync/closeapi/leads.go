@@ -29,16 +29,17 @@ type Lead struct {
 	Extra          Extra         `json:",embed"`
 }
 
-// Address of a lead. A PUT replaces the whole list.
+// Address of a lead. A PUT replaces the whole list. Nil parts are left out,
+// empty ones are kept.
 type Address struct {
-	Label    string `json:"label,omitzero"`
-	Address1 string `json:"address_1,omitzero"`
-	Address2 string `json:"address_2,omitzero"`
-	City     string `json:"city,omitzero"`
-	State    string `json:"state,omitzero"`
-	Zipcode  string `json:"zipcode,omitzero"`
-	Country  string `json:"country,omitzero"`
-	Extra    Extra  `json:",embed"`
+	Label    *string `json:"label,omitzero"`
+	Address1 *string `json:"address_1,omitzero"`
+	Address2 *string `json:"address_2,omitzero"`
+	City     *string `json:"city,omitzero"`
+	State    *string `json:"state,omitzero"`
+	Zipcode  *string `json:"zipcode,omitzero"`
+	Country  *string `json:"country,omitzero"`
+	Extra    Extra   `json:",embed"`
 }
 
 // NewLead is what a lead may be created with. Contacts may come along (Close

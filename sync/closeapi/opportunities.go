@@ -22,7 +22,7 @@ type Opportunity struct {
 	ValueCurrency  string  `json:"value_currency,omitzero"`
 	Confidence     *int    `json:"confidence"` // 0 to 100
 	DateWon        *string `json:"date_won"`   // 2026-11-03; filled by Close, not cleared by it
-	DateLost       Time    `json:"date_lost,omitzero"`
+	DateLost       Time    `json:"date_lost"`
 	Note           *string `json:"note"`
 	NoteHTML       *string `json:"note_html,omitzero"`
 	CreatedBy      *string `json:"created_by"`

@@ -37,6 +37,11 @@ type call struct {
 }
 
 func newCall(method, path string, query url.Values, body any) (*call, error) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	default:
+		return nil, fmt.Errorf("closeapi: %q is no method of the API", clip([]byte(method)))
+	}
 	p, err := cleanPath(path)
 	if err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	u.RawQuery = k.query
 	req, err := http.NewRequestWithContext(ctx, method, "/", body)
 	if err != nil {
-		return nil, fmt.Errorf("closeapi: method %q is not valid", k.method)
+		return nil, fmt.Errorf("closeapi: %s %s: request cannot be built", k.method, k.path)
 	}
 	req.URL, req.Host = &u, u.Host
 	h := req.Header

@@ -12,11 +12,11 @@ type Task struct {
 	ID          string  `json:"id"`
 	Type        string  `json:"_type,omitzero"`
 	LeadID      *string `json:"lead_id"`
-	ContactID   *string `json:"contact_id,omitzero"`
-	AssignedTo  *string `json:"assigned_to,omitzero"`
-	Text        *string `json:"text,omitzero"`
-	Date        *string `json:"date,omitzero"`
-	DueDate     *string `json:"due_date,omitzero"`
+	ContactID   *string `json:"contact_id"`
+	AssignedTo  *string `json:"assigned_to"`
+	Text        *string `json:"text"`
+	Date        *string `json:"date"`
+	DueDate     *string `json:"due_date"`
 	IsComplete  bool    `json:"is_complete"`
 	DateCreated Time    `json:"date_created,omitzero"`
 	DateUpdated Time    `json:"date_updated,omitzero"`

@@ -90,3 +90,21 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// Abandoned reports whether a folder that Start once used has no owner now.
+// A folder without a lock file is young rather than abandoned.
+func Abandoned(dataDir string) bool {
+	at, err := layoutOf(dataDir)
+	if err != nil {
+		return false
+	}
+	if _, err := os.Stat(at.lock); err != nil {
+		return false
+	}
+	lock, err := tryLock(at.lock)
+	if err != nil || lock == nil {
+		return false
+	}
+	unlock(lock)
+	return true
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 )
 
@@ -25,6 +26,7 @@ type keyCache struct {
 	keys    Keys
 	now     func() time.Time
 	unknown *rate.Limiter // lookups of names not remembered
+	flight  singleflight.Group
 
 	mu      sync.Mutex
 	entries map[string]keyEntry
@@ -52,18 +54,27 @@ func (c *keyCache) get(ctx context.Context, connection string, maxAge time.Durat
 	if (!found || e.unknown) && !c.unknown.AllowN(now, 1) {
 		return nil, errBusy
 	}
-	keys, err := c.keys.Keys(ctx, connection)
-	if err != nil && !errors.Is(err, ErrUnknownConnection) {
+	v, err, _ := c.flight.Do(connection, func() (any, error) { return c.fetch(ctx, connection, now) })
+	if err != nil {
 		return nil, err
 	}
-	e = keyEntry{keys: keys, unknown: err != nil, at: now}
+	return v.(keyEntry).answer()
+}
+
+// fetch asks Keys and remembers the answer, an unknown name too.
+func (c *keyCache) fetch(ctx context.Context, connection string, now time.Time) (keyEntry, error) {
+	keys, err := c.keys.Keys(ctx, connection)
+	if err != nil && !errors.Is(err, ErrUnknownConnection) {
+		return keyEntry{}, err
+	}
+	e := keyEntry{keys: keys, unknown: err != nil, at: now}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.entries) >= keysMost {
 		clear(c.entries) // all are fetched again on demand
 	}
 	c.entries[connection] = e
-	c.mu.Unlock()
-	return e.answer()
+	return e, nil
 }
 
 func (e keyEntry) answer() ([]SigningKey, error) {

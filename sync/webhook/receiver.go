@@ -34,8 +34,9 @@ type Options struct {
 	MaxBatch int
 	// Committers is the number of commits at one time; 2.
 	Committers int
-	// AckTimeout bounds reading and storing together; 4 seconds, so that the
-	// answer 503 leaves within the promised 5.
+	// AckTimeout bounds lookup and storing together; 4 seconds, so that the
+	// answer 503 leaves within the promised 5. How slowly a body may arrive is
+	// the server's ReadTimeout.
 	AckTimeout time.Duration
 	// Observe is told the outcome of every request; nil for nobody. It is
 	// called concurrently and must not block.
@@ -92,22 +93,19 @@ func (r *Receiver) Stop(ctx context.Context) error { return r.committer.stop(ctx
 // nothing of a body is parsed before its signature is good.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	start := r.opts.Now()
-	out := r.handle(w, req)
+	out := r.handle(req)
 	out.Took = r.opts.Now().Sub(start)
 	out.write(w)
 	r.opts.Observe(out)
 }
 
-func (r *Receiver) handle(w http.ResponseWriter, req *http.Request) Outcome {
+func (r *Receiver) handle(req *http.Request) Outcome {
 	peer := address(req.RemoteAddr)
 	if r.refusals.spent(peer) {
 		return Outcome{Status: http.StatusTooManyRequests, Reason: "address"}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), r.opts.AckTimeout)
 	defer cancel()
-	// Not every writer can set a deadline; the server's own then holds.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.opts.AckTimeout))
-
 	out := r.receive(ctx, req)
 	if out.Status >= 400 && out.Status < 500 {
 		r.refusals.note(peer)

@@ -107,7 +107,7 @@ func WriteForm(f Field, v Value) Value {
 	if v.IsNull() {
 		return Null
 	}
-	if len(f.Identity) == 0 || v[0] != '[' {
+	if len(f.Identity) == 0 || !IsSet(f, v) {
 		return v
 	}
 	var vs []Value

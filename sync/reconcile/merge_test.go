@@ -210,7 +210,7 @@ func TestMerge(t *testing.T) {
 		{"S8: moved to a new lead", "lead_id=A name=a", "lead_id=@7 name=b", "lead_id=A name=a", "close update name=b", "lead_id=A name=a", []set{child}},
 		{"parent emptied here", "lead_id=A", "lead_id=", "lead_id=A", "here update lead_id=A", "lead_id=A", []set{child}},
 		{"parent emptied in Close", "lead_id=A", "lead_id=A", "lead_id=", "close update lead_id=A", "lead_id=A", []set{child}},
-		{"optional parent linked later", "lead_id=A contact_id=", "lead_id=A contact_id=C", "lead_id=A contact_id=", "close update contact_id=C", "lead_id=A contact_id=", []set{child}},
+		{"optional parent linked later", "lead_id=A contact_id=", "lead_id=A contact_id=C", "lead_id=A contact_id=", "close update contact_id=C", "contact_id= lead_id=A", []set{child}},
 
 		{"deleted in Close", "name=a", "name=a", "-", "here delete", "", nil},
 		{"S4: deleted in Close, edited here", "name=a", "name=b seen=z", "-", "here delete; lost name=b", "", nil},

@@ -1,0 +1,78 @@
+# Targets for people and for CI. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# go test ends a package that takes longer; CI as a whole gets 15 minutes.
+TEST_TIMEOUT ?= 12m
+FUZZ_TIME ?= 20s
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/closesync, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/closesync ./cmd/closesync
+
+.PHONY: demo
+demo: build postgres ## Run against the built-in imitation of Close, data under var/demo
+	env -u DATABASE_URL -u CLOSE_API_KEY -u CLOSE_BASE_URL \
+		CLOSESYNC_DATA_DIR="$(CURDIR)/var/demo" bin/closesync run --sandbox
+
+.PHONY: postgres
+postgres: ## Make sure that Postgres server binaries are on this machine
+	@scripts/install-postgres.sh
+
+.PHONY: test
+test: postgres ## Run every test with the race detector
+	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: test-short
+test-short: ## Run the tests without the race detector, for the edit loop
+	go test -short -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZ_TIME
+	scripts/fuzz.sh $(FUZZ_TIME)
+
+.PHONY: lint
+lint: fmt-check vet golangci tidy-check migrations-check ## Run every check that is not a test
+
+.PHONY: fmt
+fmt: ## Format the code
+	gofmt -w -s $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: fmt-check
+fmt-check: ## Fail if a file is not formatted
+	@bad=$$(gofmt -l -s $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$bad" ]; then echo "not formatted (make fmt):"; echo "$$bad"; exit 1; fi
+
+.PHONY: vet
+vet: ## Run go vet, for every operating system we build for
+	go vet ./...
+	GOOS=darwin CGO_ENABLED=0 go vet ./internal/pglocal
+	GOOS=windows CGO_ENABLED=0 go vet ./internal/pglocal
+
+.PHONY: golangci
+golangci: $(GOLANGCI) ## Run golangci-lint
+	$(GOLANGCI) run
+
+# Installed by version and kept out of go.mod: its two hundred dependencies
+# are not the program's.
+$(GOLANGCI):
+	mkdir -p bin
+	GOFLAGS=-mod=mod GOBIN="$(CURDIR)/bin" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv bin/golangci-lint $@
+
+.PHONY: tidy-check
+tidy-check: ## Fail if go.mod or go.sum would change
+	go mod tidy -diff
+
+.PHONY: migrations-check
+migrations-check: ## Fail if migrations clash or lack their other half
+	scripts/check-migrations.sh migrations

@@ -40,10 +40,11 @@ func (l *loader) checkConnection(c *Connection, seen map[string]bool) {
 	}
 	if c.APIKeyEnv != "" && c.APIKeyFile != "" {
 		bad("api_key_env", "stands beside api_key_file", "keep one of them")
+		c.APIKeyFile = ""
 	}
 	if c.APIKeyEnv != "" && !variableName.MatchString(c.APIKeyEnv) {
 		bad("api_key_env", "is no name of an environment variable", "write the name, not the key")
-		c.APIKeyEnv = ""
+		return
 	}
 	if c.APIKeyEnv == "" && c.APIKeyFile == "" {
 		if c.Name == DefaultConnection {

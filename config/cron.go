@@ -13,21 +13,24 @@ var cronParser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month 
 // ParseSchedule parses a cron expression in UTC, unless it begins with TZ= or
 // CRON_TZ=. It gives false for what is wrong, or never due.
 func ParseSchedule(expr string) (cron.Schedule, bool) {
-	expr = strings.TrimSpace(expr)
+	// The parser splits at blanks alone, and panics on a zone without more.
+	expr = strings.Join(strings.Fields(expr), " ")
 	zoned := strings.HasPrefix(expr, "TZ=") || strings.HasPrefix(expr, "CRON_TZ=")
-	if zoned && len(strings.Fields(expr)) < 2 {
-		return nil, false // the parser panics on a zone alone
+	if expr == "" || zoned && !strings.Contains(expr, " ") {
+		return nil, false
 	}
 	if !zoned {
 		expr = "TZ=UTC " + expr
 	}
-	// The parser splits at the first blank only, and on nothing else.
-	s, err := cronParser.Parse(strings.Join(strings.Fields(expr), " "))
+	s, err := cronParser.Parse(expr)
 	if err != nil {
 		return nil, false
 	}
-	if every, ok := s.(cron.ConstantDelaySchedule); ok && every.Delay < time.Second {
-		return nil, false
+	// The parser makes a second of anything shorter, even of a negative delay.
+	if _, every, ok := strings.Cut(expr, "@every "); ok {
+		if d, err := time.ParseDuration(every); err != nil || d < time.Second {
+			return nil, false
+		}
 	}
 	// 30 February parses and never comes. The parser looks five years ahead,
 	// which holds a 29 February from any start but those before 1900 or 2100.

@@ -25,7 +25,7 @@ type node struct {
 // documents, anchors and tags are problems.
 func parseFile(file string, text []byte, probs *problems) node {
 	root := node{key: "", pos: Position{File: file, Line: 1}, probs: probs}
-	tree, err := parser.ParseBytes(text, 0)
+	tree, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		pos := root.pos
 		if e, ok := err.(yaml.Error); ok && e.GetToken() != nil {

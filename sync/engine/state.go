@@ -113,7 +113,7 @@ type Reading struct {
 type Batch struct {
 	IDs        map[string][]int64  // by object type: rows of closesync.records
 	CloseIDs   map[string][]string // by object type: records known by Close id only
-	Claims     []Claim             // claims that end with the transaction
+	Claims     []*Claim            // claims that end with the transaction
 	Checkpoint *Checkpoint         // moves last, with the effects it covers (rule R7)
 	Run        int64
 }

@@ -14,7 +14,7 @@ import (
 // Claim takes up to n due records for this worker until the lease ends. Others
 // pass over them (SKIP LOCKED); a claim whose lease ended may be taken again,
 // under a higher fence.
-func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]engine.Claim, error) {
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engine.Claim, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH due AS (
 			SELECT record_id FROM closesync.dirty
@@ -29,7 +29,7 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]engine
 		return nil, fmt.Errorf("store.Claim: %w", err)
 	}
 	defer rows.Close()
-	var claims []engine.Claim
+	var claims []*engine.Claim
 	for rows.Next() {
 		var c engine.Claim
 		var never bool
@@ -40,7 +40,7 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]engine
 		}
 		c.LocalAt = deref(at)
 		_ = json.Unmarshal([]byte(cause), &c.Cause)
-		claims = append(claims, c)
+		claims = append(claims, &c)
 	}
 	return claims, rows.Err()
 }
@@ -86,12 +86,12 @@ func (s *Store) checkFences(ctx context.Context, tx pgx.Tx, b *engine.Batch) err
 
 // finishClaims removes the marks whose generation did not move while the
 // record was worked on (rule R2) and frees the others for the next cycle.
-func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []engine.Claim) error {
+func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Claim) error {
 	if len(claims) == 0 {
 		return nil
 	}
 	var done, doneGen, open []int64
-	var retry []engine.Claim
+	var retry []*engine.Claim
 	for _, c := range claims {
 		switch {
 		case c.Retry > 0:
@@ -122,7 +122,7 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []engine.Cla
 }
 
 // Release gives claims back unfinished; they are due again after the delay.
-func (s *Store) Release(ctx context.Context, claims []engine.Claim, delay time.Duration) error {
+func (s *Store) Release(ctx context.Context, claims []*engine.Claim, delay time.Duration) error {
 	ids, fences := make([]int64, len(claims)), make([]int64, len(claims))
 	for i, c := range claims {
 		ids[i], fences[i] = c.RecordID, c.Fence

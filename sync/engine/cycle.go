@@ -1,0 +1,304 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+const batchSize = 250
+
+// Run works until nothing is due and says how many records it worked on. Every
+// noticed change, from whichever side and by whichever way, comes through here.
+func (e *Engine) Run(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		absorbed, _, err := e.Local.Absorb(ctx, 2000)
+		if err != nil {
+			return total, err
+		}
+		n, err := e.Cycle(ctx)
+		total += n
+		if err != nil {
+			return total, err
+		}
+		if n == 0 && absorbed == 0 {
+			return total, nil
+		}
+	}
+}
+
+// Cycle claims a batch of dirty records and brings each one's sides together.
+func (e *Engine) Cycle(ctx context.Context) (int, error) {
+	claims, err := e.Local.Claim(ctx, batchSize, e.Lease)
+	if err != nil || len(claims) == 0 {
+		return 0, err
+	}
+	// A zombie that slept through its lease must not send: every call ends
+	// before the claim does (fault D5).
+	work, cancel := context.WithTimeout(ctx, e.Lease*3/4)
+	defer cancel()
+	r := &round{Engine: e, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]mapping.Event{}}
+	for i := range claims {
+		r.claims[claims[i].RecordID] = claims[i]
+	}
+	if err := r.run(work, claims); err != nil {
+		if rel := e.Local.Release(context.WithoutCancel(ctx), claims, time.Second); rel != nil {
+			err = errors.Join(err, rel)
+		}
+		return len(claims), fmt.Errorf("engine.Cycle: %w", err)
+	}
+	return len(claims), nil
+}
+
+// round is one cycle's working memory.
+type round struct {
+	*Engine
+	claims    map[int64]*Claim
+	readings  map[int64]Reading
+	events    map[int64][]mapping.Event
+	creates   map[int64]OpenCreate
+	choices   map[int64]map[string]reconcile.Choice
+	approved  map[int64]string
+	counts    map[string]*GuardCounts
+	paused    bool
+	sends     []*State
+	unsettled []unsettled
+}
+
+func (r *round) run(ctx context.Context, claims []*Claim) error {
+	if err := r.prepare(ctx, claims); err != nil {
+		return err
+	}
+	if err := r.fetch(ctx, claims); err != nil {
+		return err
+	}
+	batch := Batch{IDs: map[string][]int64{}, Claims: claims}
+	for _, c := range claims {
+		batch.IDs[c.Type] = append(batch.IDs[c.Type], c.RecordID)
+	}
+	// The store reads the claims again after decide filled in what becomes of
+	// each, so both share the same array.
+	err := r.Local.Decide(ctx, batch, func(states []*State) {
+		r.sends = dropType(r.sends, states)
+		r.unsettled = r.unsettled[:0]
+		for _, st := range states {
+			if c := r.claims[st.ID]; c != nil {
+				c.Retry, c.Keep = 0, false
+				r.decide(st, c)
+				if st.Outcome != nil && st.Outcome.Intent != nil {
+					r.sends = append(r.sends, st)
+				}
+			}
+		}
+	})
+	if err != nil {
+		return r.isolate(ctx, claims, err)
+	}
+	r.report(claims)
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	return r.send(ctx)
+}
+
+// dropType forgets what an earlier try of the same transaction decided.
+func dropType(sends, states []*State) []*State {
+	if len(states) == 0 {
+		return sends
+	}
+	kept := sends[:0]
+	for _, st := range sends {
+		if st.Type != states[0].Type {
+			kept = append(kept, st)
+		}
+	}
+	return kept
+}
+
+// isolate runs the records of a failed batch one by one, so that the one that
+// Postgres refuses holds up nobody; it is parked with Postgres's own words.
+func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error {
+	if len(claims) > 1 && r.refusesRow(cause) {
+		for i := range claims {
+			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
+				creates: r.creates, choices: r.choices, approved: r.approved, counts: r.counts, paused: r.paused}
+			if err := one.again(ctx, claims[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(claims) == 1 && r.refusesRow(cause) {
+		return r.park(ctx, claims, cause)
+	}
+	return cause
+}
+
+// again decides on claims whose readings are at hand.
+func (r *round) again(ctx context.Context, claims []*Claim) error {
+	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
+	err := r.Local.Decide(ctx, batch, func(states []*State) {
+		r.sends = r.sends[:0]
+		for _, st := range states {
+			c := r.claims[st.ID]
+			c.Retry, c.Keep = 0, false
+			r.decide(st, c)
+			if st.Outcome != nil && st.Outcome.Intent != nil {
+				r.sends = append(r.sends, st)
+			}
+		}
+	})
+	if err != nil {
+		return r.isolate(ctx, claims, err)
+	}
+	return r.send(ctx)
+}
+
+func (r *round) park(ctx context.Context, claims []*Claim, cause error) error {
+	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
+	return r.Local.Decide(ctx, batch, func(states []*State) {
+		for _, st := range states {
+			st.Outcome = &Outcome{Status: Errored, Class: "postgres", Error: rowProblem(cause)}
+		}
+	})
+}
+
+// refusesRow reports whether Postgres refused the content of a row, which no
+// repetition will change, rather than being unable to work.
+func (r *round) refusesRow(err error) bool { return rowProblem(err) != "" }
+
+func rowProblem(err error) string {
+	var refusal interface {
+		SQLState() string
+		Error() string
+	}
+	if !errors.As(err, &refusal) {
+		return ""
+	}
+	switch code := refusal.SQLState(); code[:2] {
+	case "22", "23", "42", "P0":
+		return refusal.Error()
+	}
+	return ""
+}
+
+func (r *round) prepare(ctx context.Context, claims []*Claim) error {
+	var events, ids []int64
+	for _, c := range claims {
+		ids = append(ids, c.RecordID)
+		if !c.Fetch {
+			events = append(events, c.Events...)
+		}
+	}
+	bodies, err := r.Local.Bodies(ctx, events)
+	if err != nil {
+		return err
+	}
+	for i := range claims {
+		c := claims[i]
+		if c.Fetch {
+			continue
+		}
+		for _, row := range c.Events {
+			ev, err := mapping.DecodeEvent(bodies[row])
+			if err != nil {
+				c.Fetch = true
+				continue
+			}
+			r.events[c.RecordID] = append(r.events[c.RecordID], ev)
+		}
+	}
+	if r.creates, err = r.Local.OpenCreates(ctx, ids); err != nil {
+		return err
+	}
+	if r.choices, err = r.Local.Choices(ctx, ids); err != nil {
+		return err
+	}
+	if r.approved, err = r.Local.Approved(ctx, ids); err != nil {
+		return err
+	}
+	if r.paused, _, err = r.Local.Pauses(ctx); err != nil {
+		return err
+	}
+	r.counts = map[string]*GuardCounts{}
+	for _, c := range claims {
+		if r.counts[c.Type] != nil {
+			continue
+		}
+		counts, err := r.Local.Counts(ctx, c.Type, r.GuardWindow)
+		if err != nil {
+			return err
+		}
+		r.counts[c.Type] = &counts
+	}
+	return nil
+}
+
+// fetch reads from Close what no event in hand can stand for.
+func (r *round) fetch(ctx context.Context, claims []*Claim) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.Workers)
+	var mu sync.Mutex
+	for i := range claims {
+		c := claims[i]
+		if c.CloseID == "" || !r.needsFetch(c) {
+			continue
+		}
+		g.Go(func() error {
+			reading := r.Remote.Fetch(ctx, c.Type, c.CloseID)
+			var call *CallError
+			if errors.As(reading.Err, &call) && (call.Class == "unauthorized" || call.Class == "limited") {
+				return reading.Err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			r.readings[c.RecordID] = reading
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (r *round) needsFetch(c *Claim) bool {
+	for _, ev := range r.events[c.RecordID] {
+		if ends(ev, c.CloseID) {
+			return false
+		}
+	}
+	if c.Status == Deleted {
+		return c.Fetch
+	}
+	if c.Fetch || len(c.Events) == 0 {
+		return true
+	}
+	for _, ev := range r.events[c.RecordID] {
+		if ev.Action == "merged" || ev.DataState != mapping.Present {
+			return true
+		}
+	}
+	return false
+}
+
+// ends reports whether an event says that the record is no more.
+func ends(ev mapping.Event, closeID string) bool {
+	return (ev.Action == "deleted" && ev.ObjectID == closeID) || (ev.MergeSource == closeID && ev.MergeInto != "" && ev.Action == "merged")
+}
+
+func (r *round) report(claims []*Claim) {
+	if r.Applied == nil {
+		return
+	}
+	for _, c := range claims {
+		if c.Retry == 0 && !c.Keep {
+			r.Applied(c.Type, r.Now().Sub(c.MarkedAt))
+		}
+	}
+}

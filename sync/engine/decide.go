@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"maps"
+	"time"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+// decide fills in the outcome of one claimed record.
+func (r *round) decide(st *State, c *Claim) {
+	o := r.Objects[st.Type]
+	if open, ok := r.creates[st.ID]; ok && st.CloseID == "" {
+		r.settleCreate(st, c, open)
+		return
+	}
+	reading, ok := r.reading(o, st, c)
+	if !ok {
+		return
+	}
+	r.merge(o, st, c, reading)
+}
+
+// reading chooses what stands for the state of Close: a fresh reading, the end
+// that an event announces, or the content of events that chain from the base.
+func (r *round) reading(o *mapping.Object, st *State, c *Claim) (Reading, bool) {
+	for _, ev := range r.events[st.ID] {
+		if ends(ev, st.CloseID) {
+			return Reading{Gone: true, Into: ev.MergeInto, Cause: eventCause(c, ev)}, true
+		}
+	}
+	if st.CloseID == "" {
+		return Reading{}, true
+	}
+	if reading, ok := r.readings[st.ID]; ok {
+		if reading.Err != nil {
+			r.failRead(st, c, reading.Err)
+			return reading, false
+		}
+		reading.Cause = c.Cause
+		return reading, true
+	}
+	if st.Status == Deleted {
+		return Reading{}, false
+	}
+	if reading, ok := chain(o, st, r.events[st.ID]); ok {
+		reading.Cause = c.Cause
+		if evs := r.events[st.ID]; len(evs) > 0 {
+			reading.Cause = eventCause(c, evs[len(evs)-1])
+		}
+		return reading, true
+	}
+	c.Retry = time.Microsecond // looks again at once, with a GET
+	return Reading{}, false
+}
+
+func eventCause(c *Claim, ev mapping.Event) Cause {
+	cause := Cause{"event": ev.ID}
+	maps.Copy(cause, c.Cause)
+	return cause
+}
+
+func (r *round) failRead(st *State, c *Claim, err error) {
+	call, _ := err.(*CallError)
+	if call == nil || call.Class == "transient" || call.Class == "unknown" || call.Class == "limited" {
+		c.Retry = backoff(c.Attempts)
+		return
+	}
+	st.Outcome = &Outcome{Status: Errored, Class: call.Class, Error: call.Message, Cause: c.Cause}
+}
+
+// backoff grows from a quarter of a second to five minutes.
+func backoff(attempts int) time.Duration {
+	return min(250*time.Millisecond<<min(attempts, 12), 5*time.Minute)
+}
+
+// merge asks reconcile what to do and turns the plan into an outcome.
+func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
+	if rd.Hidden {
+		if st.Status != Hidden {
+			st.Outcome = &Outcome{Status: Hidden, Cause: rd.Cause}
+		}
+		return
+	}
+	if st.Status == Detached && st.Base == nil && !st.Local.Exists {
+		return
+	}
+	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: pausedFields(st, c)}
+	in.Local.At = c.LocalAt
+	if st.CloseID != "" && !rd.Gone {
+		remote := rd.Remote
+		if remote.Version.Before(st.Version) {
+			// An older state than one already applied: a stale replica or a late
+			// event. Never go back (fault A28).
+			if rd.Fresh {
+				c.Retry = max(backoff(c.Attempts), time.Second)
+			}
+			return
+		}
+		if st.Creating && !st.Local.Exists && st.Base == nil {
+			c.Retry = 500 * time.Millisecond
+			return
+		}
+		o.FillMissing(remote.Record, st.Base, st.Local.Record)
+		in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
+	}
+	plan := reconcile.Merge(o, in)
+	r.conclude(o, st, c, rd, in, plan)
+}
+
+// pausedFields are the fields that Close refused; a new local edit of the row
+// tries them again.
+func pausedFields(st *State, c *Claim) map[string]bool {
+	if len(st.Parked) == 0 || !c.LocalAt.IsZero() {
+		return nil
+	}
+	paused := map[string]bool{}
+	for f := range st.Parked {
+		paused[f] = true
+	}
+	return paused
+}
+
+// conclude turns a plan into the outcome that the store carries out.
+func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in reconcile.Input, plan reconcile.Plan) {
+	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}}
+	if in.Paused != nil {
+		out.Parked, out.Error, out.Class = st.Parked, st.Error, "invalid"
+		out.Status = Errored
+	}
+	if in.Remote.Exists {
+		out.Version, out.Hash = rd.Remote.Version, mapping.Hash(rd.Remote.Record)
+	}
+	for _, conflict := range plan.Conflicts {
+		if conflict.Open {
+			out.Status = Conflict
+		}
+	}
+	if rd.Gone {
+		r.concludeGone(o, st, rd, out)
+	}
+	if plan.Remote != reconcile.None {
+		r.plea(o, st, c, out)
+	} else if !in.Remote.Exists && !rd.Gone && st.CloseID == "" {
+		// A row of ours that is not sent: nothing to remember but that it is there.
+		if !st.Local.Exists {
+			out.Status = Deleted
+		}
+	}
+	if r.idle(st, out) {
+		return
+	}
+	st.Outcome = out
+}
+
+func (r *round) concludeGone(o *mapping.Object, st *State, rd Reading, out *Outcome) {
+	out.Status = Deleted
+	if rd.Into != "" {
+		out.AliasOf, out.Move = rd.Into, rd.Into
+		out.Mark = false
+	}
+	_ = o
+}
+
+// idle reports whether an outcome would change nothing at all.
+func (r *round) idle(st *State, out *Outcome) bool {
+	return out.Plan.Idle() && out.Intent == nil && len(out.Plan.Conflicts) == 0 && out.Status == st.Status && out.Error == st.Error &&
+		(out.Version.IsZero() || (out.Version.Equal(st.Version) && out.Hash == st.Hash)) && sameBase(st.Base, out.Plan.Base) &&
+		!st.Touched && len(st.Parked) == len(out.Parked) && st.ID != 0
+}
+
+func sameBase(a, b mapping.Record) bool {
+	if b == nil {
+		return true
+	}
+	return string(mapping.EncodeBase(a)) == string(mapping.EncodeBase(b))
+}
+
+// plea asks for a write to Close, unless a parent, a guard or a pause stands
+// before it.
+func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
+	plan := out.Plan
+	if plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet) {
+		c.Retry = backoff(min(c.Attempts, 4))
+		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
+		out.Plan.Base = st.Base
+		return
+	}
+	if r.paused {
+		c.Retry = time.Second
+		return
+	}
+	if reason := r.guard(st, plan.Remote); reason != "" {
+		out.Status, out.Error, out.Class = Held, reason, "guard"
+		out.Intent = &Intent{Action: plan.Remote, Held: reason}
+		return
+	}
+	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet}
+	c.Keep = true
+}
+
+func parentsKnown(o *mapping.Object, set mapping.Record) bool {
+	for _, f := range o.Parents() {
+		if v, ok := set[f.Close]; f.Required && (!ok || v.IsNull() || mapping.IsLocalRef(v)) {
+			return false
+		}
+	}
+	return true
+}
+
+// guard says why a write must wait for an operator; "" lets it pass.
+func (r *round) guard(st *State, action reconcile.Action) string {
+	if action == reconcile.Update || r.approved[st.ID] == "approved" {
+		return ""
+	}
+	n := r.counts[st.Type]
+	counts := reconcile.Counts{Linked: n.Linked}
+	switch action {
+	case reconcile.Delete:
+		counts.Deletes = n.Deletes + max(n.PendingDeletes, 1)
+	case reconcile.Create:
+		counts.Creates = n.Creates + max(n.PendingCreates, 1)
+	}
+	held, reason := reconcile.Guard(r.Guards, counts)
+	if !held {
+		return ""
+	}
+	return reason
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+// Local is the Postgres side. Every method owns its transaction and may run
+// twice; package store satisfies it.
+type Local interface {
+	Decide(ctx context.Context, b Batch, decide func([]*State)) error
+	Claim(ctx context.Context, n int, lease time.Duration) ([]*Claim, error)
+	Release(ctx context.Context, claims []*Claim, delay time.Duration) error
+	Absorb(ctx context.Context, n int) (count int, truncated []string, err error)
+	Accept(ctx context.Context, source string, events []Event) (fresh int, err error)
+	Bodies(ctx context.Context, rows []int64) (map[int64][]byte, error)
+	Mark(ctx context.Context, objectType string, closeIDs []string, cause Cause, priority int) error
+	NextDue(ctx context.Context) (time.Duration, bool, error)
+	FinishIntent(ctx context.Context, id int64, state, problem string) error
+	JournalPush(ctx context.Context, st *State, action, closeID string, old, sent mapping.Record, cause Cause) error
+	OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]OpenCreate, error)
+	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
+	Counts(ctx context.Context, objectType string, window time.Duration) (GuardCounts, error)
+	Choices(ctx context.Context, recordIDs []int64) (map[int64]map[string]reconcile.Choice, error)
+	Approved(ctx context.Context, recordIDs []int64) (map[int64]string, error)
+	Checkpoint(ctx context.Context, stream string) (Checkpoint, error)
+	SaveCheckpoint(ctx context.Context, c Checkpoint) error
+	Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error)
+	AuditRows(ctx context.Context, objectType string) (marked int, err error)
+	Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error)
+	StartRun(ctx context.Context, kind, objectType string) (int64, error)
+	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
+	SaveReference(ctx context.Context, r Reference) error
+	Pauses(ctx context.Context) (toClose, fromClose bool, err error)
+}
+
+// OpenCreate is a create whose outcome is not known yet.
+type OpenCreate struct {
+	Intent  int64
+	Sent    mapping.Record
+	Created time.Time
+	Twins   int // open creates of the same content, this one among them
+}
+
+// GuardCounts is what a guard decides from.
+type GuardCounts struct {
+	Linked         int
+	Deletes        int // sent in the window
+	Creates        int
+	PendingDeletes int // waiting to be sent
+	PendingCreates int
+}
+
+// Page is one page of records of Close.
+type Page struct {
+	Records  []mapping.Remote
+	Bad      []error // records that could not be read; the others go on
+	Full     bool    // there may be more after it
+	Requests int
+}
+
+// Window is a span of date_created or date_updated: From <= t < To. A zero end
+// is open.
+type Window struct{ From, To time.Time }
+
+// Remote is the Close side; package remote satisfies it. Its errors are
+// *CallError where the caller can act on them.
+type Remote interface {
+	Fetch(ctx context.Context, objectType, id string) Reading
+	Create(ctx context.Context, objectType string, set mapping.Record) (mapping.Remote, error)
+	Update(ctx context.Context, objectType, id string, set mapping.Record) (mapping.Remote, error)
+	Delete(ctx context.Context, objectType, id string) error
+	// Search gives one page of at most 200 records in ascending order of field
+	// (date_created or date_updated); leads may carry their children.
+	Search(ctx context.Context, objectType, field string, w Window, nested bool, skip map[string]bool) (Page, error)
+	// Events walks the event log from the newest back to since.
+	Events(ctx context.Context, since time.Time, each func([]Event) error) (newest time.Time, err error)
+	// Created lists what this key created since then, from the event log.
+	Created(ctx context.Context, objectType string, since time.Time) ([]mapping.Remote, error)
+	Now(ctx context.Context) (time.Time, error)
+	Reference(ctx context.Context) (Reference, error)
+	Requests() int64
+}
+
+// Reference is Close's catalogue: who and which statuses and fields exist.
+type Reference struct {
+	Users         []User
+	LeadStatuses  []LeadStatus
+	Pipelines     []Pipeline
+	Opportunities []OpportunityStatus
+	CustomFields  []CustomField
+}
+
+// The rows of crm's reference tables.
+type (
+	User struct {
+		ID, Email, FirstName, LastName string
+		Active                         bool
+	}
+	LeadStatus        struct{ ID, Label string }
+	Pipeline          struct{ ID, Name string }
+	OpportunityStatus struct {
+		ID, Label, Type, PipelineID string
+		Position                    int
+	}
+	CustomField struct {
+		ID, ObjectType, Name, Type string
+		Multiple, Converting       bool
+		Choices                    []string
+	}
+)
+
+// CallError is a call to Close that did not do what it was asked.
+type CallError struct {
+	Class   string // "unauthorized", "plan", "forbidden", "missing", "invalid", "limited", "unknown", "transient"
+	Message string
+	Fields  map[string]string // what Close said about single fields
+	Wait    time.Duration     // with "limited"
+}
+
+func (e *CallError) Error() string { return e.Class + ": " + e.Message }
+
+// Options makes an Engine.
+type Options struct {
+	Objects     map[string]*mapping.Object
+	Local       Local
+	Remote      Remote
+	Now         func() time.Time
+	Logger      *slog.Logger
+	Optimistic  bool // push.verify: optimistic
+	Guards      reconcile.Limits
+	GuardWindow time.Duration
+	Workers     int           // calls to Close at once; 8 if 0
+	Lease       time.Duration // of a claim; a minute if 0
+	Settle      time.Duration // before an unanswered create is repeated; 15 s if 0
+	CanSeeAll   bool          // the key sees every lead: a 404 is a deletion
+	Applied     func(objectType string, lag time.Duration)
+}
+
+// Engine runs cycles for one connection. It is safe for concurrent use.
+type Engine struct {
+	Options
+}
+
+// New makes an Engine.
+func New(o Options) *Engine {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Workers == 0 {
+		o.Workers = 8
+	}
+	if o.Lease == 0 {
+		o.Lease = time.Minute
+	}
+	if o.Settle == 0 {
+		o.Settle = 15 * time.Second
+	}
+	if o.GuardWindow == 0 {
+		o.GuardWindow = time.Hour
+	}
+	return &Engine{o}
+}

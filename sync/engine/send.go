@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+// send carries out the writes to Close whose intents are stored, several at
+// once, and takes each answer in. Parents were created in an earlier cycle, so
+// the order inside a batch does not matter, except that deletes of children
+// are superfluous once their lead is gone.
+func (r *round) send(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.Workers)
+	for _, st := range r.sends {
+		if st.Outcome.Intent.Held != "" {
+			continue
+		}
+		g.Go(func() error { return r.sendOne(ctx, st) })
+	}
+	return g.Wait()
+}
+
+func (r *round) sendOne(ctx context.Context, st *State) error {
+	o, in, c := r.Objects[st.Type], st.Outcome.Intent, r.claims[st.ID]
+	c.Keep = false
+	var answer mapping.Remote
+	var err error
+	switch in.Action {
+	case reconcile.Create:
+		answer, err = r.Remote.Create(ctx, st.Type, in.Sent)
+	case reconcile.Update:
+		answer, err = r.Remote.Update(ctx, st.Type, st.CloseID, in.Sent)
+	case reconcile.Delete:
+		err = r.Remote.Delete(ctx, st.Type, st.CloseID)
+	}
+	// The answer is kept even if the time for sending is over.
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		return r.refused(ctx, st, c, err)
+	}
+	return r.answered(ctx, o, st, c, answer)
+}
+
+// answered takes in what Close holds after a write: the answer becomes the
+// base (rule R4), and side effects go to the row.
+func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *Claim, answer mapping.Remote) error {
+	in := st.Outcome.Intent
+	closeID := st.CloseID
+	if in.Action == reconcile.Create {
+		closeID = answer.ID
+	}
+	err := r.again1(ctx, st, c, func(now *State) {
+		if in.Action == reconcile.Delete {
+			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}}
+			return
+		}
+		r.takeAnswer(o, now, c, in, answer)
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.Local.FinishIntent(ctx, in.ID, "done", ""); err != nil {
+		return err
+	}
+	cause := Cause{"intent": in.ID}
+	old := st.Base
+	return r.Local.JournalPush(ctx, st, string(in.Action), closeID, old, in.Sent, cause)
+}
+
+func (r *round) takeAnswer(o *mapping.Object, now *State, c *Claim, in *Intent, answer mapping.Remote) {
+	o.FillMissing(answer.Record, now.Base, now.Local.Record, in.Sent)
+	base := reconcile.Settle(o, now.Base, in.Sent, now.Local.Record, answer.Record)
+	side := reconcile.Side{Exists: true, Record: answer.Record, At: answer.Version}
+	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side})
+	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}}
+	if in.Action == reconcile.Create {
+		out.CloseID = answer.ID
+	}
+	if plan.Remote != reconcile.None {
+		// The row was edited again in between: the next cycle sends that.
+		c.Retry = time.Microsecond
+		out.Plan.Remote, out.Plan.RemoteSet = reconcile.None, nil
+	}
+	if answer.Version.Before(now.Version) {
+		out.Version, out.Hash = now.Version, 0
+	}
+	now.Outcome = out
+}
+
+// again1 locks one record anew and finishes its claim with what decide says.
+func (r *round) again1(ctx context.Context, st *State, c *Claim, decide func(*State)) error {
+	batch := Batch{IDs: map[string][]int64{st.Type: {st.ID}}, Claims: []*Claim{c}}
+	return r.Local.Decide(ctx, batch, func(states []*State) {
+		c.Retry = 0
+		for _, now := range states {
+			decide(now)
+		}
+	})
+}
+
+// refused takes in that a write failed: it is tried again, looked up, or
+// parked with Close's own words.
+func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) error {
+	in := st.Outcome.Intent
+	var call *CallError
+	if !errors.As(err, &call) {
+		call = &CallError{Class: "unknown", Message: err.Error()}
+	}
+	state := "failed"
+	if call.Class == "unknown" && in.Action == reconcile.Create {
+		state = "unknown"
+	}
+	if err := r.Local.FinishIntent(ctx, in.ID, state, call.Message); err != nil {
+		return err
+	}
+	switch call.Class {
+	case "limited", "unauthorized":
+		return r.Local.Release(ctx, []*Claim{c}, max(call.Wait, time.Second))
+	case "unknown", "transient", "missing":
+		if call.Class == "missing" && in.Action == reconcile.Delete {
+			return r.answered(ctx, r.Objects[st.Type], st, c, mapping.Remote{})
+		}
+		return r.again1(ctx, st, c, func(*State) { c.Retry = backoff(c.Attempts) })
+	}
+	return r.parkWrite(ctx, st, c, call)
+}
+
+// parkWrite keeps what Close refused in sight: the named fields are not sent
+// again until the row is edited; the rest goes on.
+func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallError) error {
+	o, sent := r.Objects[st.Type], st.Outcome.Intent.Sent
+	return r.again1(ctx, st, c, func(now *State) {
+		parked := map[string]string{}
+		for path, message := range call.Fields {
+			if f, ok := sentField(o, sent, path); ok {
+				parked[f] = message
+			}
+		}
+		rest := len(sent) - len(parked)
+		if len(parked) == 0 {
+			for f := range sent {
+				parked[f] = call.Message
+			}
+			rest = 0
+		}
+		out := &Outcome{Status: Errored, Class: call.Class, Error: call.Message, Parked: parked}
+		out.Plan.Base = now.Base
+		if rest > 0 && st.Outcome.Intent.Action == reconcile.Update {
+			out.Mark, out.Fetch = true, true
+		}
+		c.LocalAt = time.Time{}
+		now.Outcome = out
+	})
+}
+
+// sentField finds the sent field that a path of Close's field errors means.
+func sentField(o *mapping.Object, sent mapping.Record, path string) (string, bool) {
+	for f := range sent {
+		if path == f || strings.HasPrefix(path, f+".") {
+			return f, true
+		}
+	}
+	_ = o
+	return "", false
+}

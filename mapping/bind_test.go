@@ -42,7 +42,9 @@ func TestBindOwnTable(t *testing.T) {
 func TestFault_D15_ConfigRefused(t *testing.T) {
 	t.Parallel()
 	off := false
-	lead := func(fs ...FieldConfig) ObjectConfig { return ObjectConfig{Type: "lead", Line: 10, File: "c.yaml", Fields: fs} }
+	lead := func(fs ...FieldConfig) ObjectConfig {
+		return ObjectConfig{Type: "lead", Line: 10, File: "c.yaml", Fields: fs}
+	}
 	for _, c := range []struct {
 		name string
 		cfg  ObjectConfig

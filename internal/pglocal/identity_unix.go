@@ -54,8 +54,11 @@ func identityFor(cluster string) (identity, error) {
 // ownCluster says early what Postgres would say obscurely.
 func ownCluster(cluster string) error {
 	info, err := os.Stat(cluster)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("pglocal: %w", err)
 	}
 	if stat := info.Sys().(*syscall.Stat_t); int(stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("pglocal: %s belongs to user %d, not to you (%d)", cluster, stat.Uid, os.Geteuid())

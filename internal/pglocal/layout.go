@@ -33,8 +33,8 @@ func layoutOf(dir string) (layout, error) {
 		return layout{}, fmt.Errorf("pglocal: data folder %q: %w", dir, err)
 	}
 	// The leftover check compares with what the kernel says of a process.
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real
+	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = resolved
 	}
 	return layout{
 		dir:      abs,

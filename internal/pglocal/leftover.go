@@ -1,6 +1,7 @@
 package pglocal
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -87,12 +88,16 @@ func lockFiles(at layout) []string {
 // stays: Postgres replaces it itself, after its check for shared memory.
 func removeStale(lock string) error {
 	text, err := os.ReadFile(lock)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	first, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil || !processLives(max(pid, -pid)) {
+	// A socket's lock has a negative number if it is not a postmaster's.
+	pid, _ := strconv.Atoi(strings.TrimSpace(first))
+	if pid == 0 || !processLives(max(pid, -pid)) {
 		return nil
 	}
 	return os.Remove(lock)

@@ -53,7 +53,7 @@ func TestStart_KeepsDataAcrossRestarts(t *testing.T) {
 
 	again := start(t, options(dir))
 	require.Equal(t, "here", query(t, again, "SELECT v FROM kept"))
-	require.Equal(t, "", query(t, again, "SHOW listen_addresses"))
+	require.Empty(t, query(t, again, "SHOW listen_addresses"))
 }
 
 func TestStart_SecondOwnerAttachesOrIsRefused(t *testing.T) {

@@ -35,11 +35,9 @@ func (s *Server) supervise(first chan<- error) {
 		if s.stopping() {
 			return
 		}
-		if failures == 0 && time.Since(began) < calmAfter {
-			select {
-			case first <- err:
-			default:
-			}
+		select {
+		case first <- err:
+		default: // said once already; by now nobody listens
 		}
 		if time.Since(began) > calmAfter {
 			failures = 0

@@ -15,6 +15,12 @@ func (w *writing) saveIntents(ctx context.Context) error {
 		if in == nil {
 			continue
 		}
+		if in.Held != "" {
+			if err := w.hold(ctx, st, in); err != nil {
+				return err
+			}
+			continue
+		}
 		err := w.tx.QueryRow(ctx, `
 			INSERT INTO closesync.intents (connection, record_id, object_type, close_id, local_key, action, sent)
 			VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb) RETURNING id`,

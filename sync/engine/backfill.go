@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Streams of checkpoints.
+const (
+	StreamBackfill = "backfill"
+	StreamEvents   = "events"
+)
+
+// SearchStream is the checkpoint of an object type's incremental search.
+func SearchStream(objectType string) string { return "search:" + objectType }
+
+// AuditStream is the checkpoint of an object type's full compare.
+func AuditStream(objectType string) string { return "audit:" + objectType }
+
+// Backfilled reports whether the first load is complete.
+func (e *Engine) Backfilled(ctx context.Context) (bool, error) {
+	cp, err := e.Local.Checkpoint(ctx, StreamBackfill)
+	done, _ := cp.Position["done"].(bool)
+	return done, err
+}
+
+// Backfill loads everything: leads with their contacts and opportunities, by
+// date_created, over several windows at once. The events' watermark is taken
+// first, so that what changes meanwhile is seen afterwards. After a crash it
+// goes on where its checkpoint was. It does nothing once complete.
+func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error {
+	cp, err := e.Local.Checkpoint(ctx, StreamBackfill)
+	if err != nil {
+		return err
+	}
+	if done, _ := cp.Position["done"].(bool); done {
+		return nil
+	}
+	start := cp.Watermark
+	if start.IsZero() {
+		if start, err = e.startBackfill(ctx); err != nil {
+			return fmt.Errorf("engine.Backfill: %w", err)
+		}
+		cp = Checkpoint{Stream: StreamBackfill, Watermark: start}
+	}
+	seen, err := e.walkAll(ctx, "backfill", cp, start.Add(time.Minute), progress)
+	if err != nil {
+		return fmt.Errorf("engine.Backfill: %w", err)
+	}
+	_ = seen
+	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: start, Position: map[string]any{"done": true}, LastRun: e.Now()})
+}
+
+// startBackfill notes Close's present moment as the point from which events
+// and searches follow.
+func (e *Engine) startBackfill(ctx context.Context) (time.Time, error) {
+	now, err := e.Remote.Now(ctx)
+	if err != nil {
+		return now, err
+	}
+	for _, stream := range e.followers() {
+		known, err := e.Local.Checkpoint(ctx, stream)
+		if err != nil {
+			return now, err
+		}
+		if known.Watermark.IsZero() {
+			if err := e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: stream, Watermark: now}); err != nil {
+				return now, err
+			}
+		}
+	}
+	return now, e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: now})
+}
+
+func (e *Engine) followers() []string {
+	streams := []string{StreamEvents}
+	for t := range e.Objects {
+		streams = append(streams, SearchStream(t))
+	}
+	return streams
+}
+
+// nested reports whether leads bring their children along: not when a child is
+// filtered by itself.
+func (e *Engine) nested() bool {
+	for t, o := range e.Objects {
+		if t != "lead" && len(o.Filter) > 0 {
+			return false
+		}
+	}
+	return e.Objects["lead"] != nil
+}
+
+// roots are the types that a walk over everything has to ask for.
+func (e *Engine) roots() []string {
+	if e.nested() {
+		return []string{"lead"}
+	}
+	var list []string
+	for _, t := range []string{"lead", "contact", "opportunity"} {
+		if e.Objects[t] != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to time.Time, progress func(int64)) (int64, error) {
+	run, err := e.Local.StartRun(ctx, kind, "")
+	if err != nil {
+		return 0, err
+	}
+	var seen, changed atomic.Int64
+	before := e.Remote.Requests()
+	for _, t := range e.roots() {
+		w := &walk{Engine: e, objectType: t, field: "date_created", nested: e.nested()}
+		if len(e.roots()) == 1 {
+			w.stream = cp.Stream
+			w.resume(cp)
+		}
+		w.apply = func(ctx context.Context, p Page, at *Checkpoint) error {
+			e.logBad(p)
+			n, err := e.applyPage(ctx, p.Records, Cause{"source": kind}, run, kind == "backfill", at)
+			changed.Add(int64(n))
+			if total := seen.Add(int64(count(p.Records))); progress != nil {
+				progress(total)
+			}
+			return err
+		}
+		if err = w.run(ctx, time.Time{}, to); err != nil {
+			break
+		}
+	}
+	finished := e.Local.FinishRun(context.WithoutCancel(ctx), run, seen.Load(), changed.Load(), e.Remote.Requests()-before, err)
+	if err == nil {
+		err = finished
+	}
+	return seen.Load(), err
+}
+
+func (e *Engine) logBad(p Page) {
+	for _, err := range p.Bad {
+		e.Logger.Warn("a record of Close could not be read; it is passed over until it changes", "error", err)
+	}
+}

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"closesync/mapping"
+)
+
+const (
+	eventOverlap  = 5 * time.Minute // Close itself says so
+	searchOverlap = 15 * time.Minute
+	eventHorizon  = 30 * 24 * time.Hour
+)
+
+func count(records []mapping.Remote) int {
+	n := len(records)
+	for _, r := range records {
+		n += len(r.Nested)
+	}
+	return n
+}
+
+// Tail reads the event log since the last watermark, stores the events and
+// marks their records. gap says that the log no longer reaches back to the
+// watermark, so that everything must be compared (fault A32).
+func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
+	cp, err := e.Local.Checkpoint(ctx, StreamEvents)
+	if err != nil {
+		return 0, false, err
+	}
+	if cp.Watermark.IsZero() {
+		return 0, false, nil // the backfill has not begun
+	}
+	now, err := e.Remote.Now(ctx)
+	if err != nil {
+		return 0, false, fmt.Errorf("engine.Tail: %w", err)
+	}
+	gap = now.Sub(cp.Watermark) > eventHorizon-time.Hour
+	newest, err := e.Remote.Events(ctx, cp.Watermark.Add(-eventOverlap), func(events []Event) error {
+		n, err := e.Local.Accept(ctx, "event_log", events)
+		fresh += n
+		return err
+	})
+	if err != nil {
+		return fresh, gap, fmt.Errorf("engine.Tail: %w", err)
+	}
+	// A date from the future must not freeze the stream.
+	if newest.After(now) {
+		newest = now
+	}
+	if newest.After(cp.Watermark) {
+		cp.Watermark = newest
+	}
+	cp.LastRun = e.Now()
+	return fresh, gap, e.Local.SaveCheckpoint(ctx, cp)
+}
+
+// SearchChanged reads what changed since the last watermark, with an overlap
+// that covers the lag of Close's index, in ascending order of date_updated.
+func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
+	stream := SearchStream(objectType)
+	cp, err := e.Local.Checkpoint(ctx, stream)
+	if err != nil {
+		return err
+	}
+	if cp.Watermark.IsZero() {
+		return nil
+	}
+	run := int64(0)
+	var seen, changed int
+	before := e.Remote.Requests()
+	w := &walk{Engine: e, objectType: objectType, field: "date_updated"}
+	s := &segment{Cursor: cp.Watermark.Add(-searchOverlap), seen: map[string]bool{}}
+	w.segments = []*segment{s}
+	w.apply = func(ctx context.Context, p Page, _ *Checkpoint) error {
+		e.logBad(p)
+		for _, r := range p.Records {
+			if r.Version.After(cp.Watermark) {
+				cp.Watermark = r.Version
+			}
+		}
+		next := cp
+		n, err := e.applyPage(ctx, p.Records, Cause{"source": "search"}, run, false, &next)
+		seen, changed = seen+len(p.Records), changed+n
+		return err
+	}
+	err = w.read(ctx, s)
+	if err == nil {
+		cp.LastRun = e.Now()
+		err = e.Local.SaveCheckpoint(ctx, cp)
+	}
+	if changed > 0 || err != nil {
+		if run, rerr := e.Local.StartRun(context.WithoutCancel(ctx), "search", objectType); rerr == nil {
+			_ = e.Local.FinishRun(context.WithoutCancel(ctx), run, int64(seen), int64(changed), e.Remote.Requests()-before, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)
+	}
+	return nil
+}
+
+// Reference mirrors the catalogue of users, statuses, pipelines and custom
+// fields.
+func (e *Engine) Reference(ctx context.Context) error {
+	ref, err := e.Remote.Reference(ctx)
+	if err != nil {
+		return fmt.Errorf("engine.Reference: %w", err)
+	}
+	return e.Local.SaveReference(ctx, ref)
+}

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"closesync/mapping"
+)
+
+// applyPage takes in a page of records of Close, which is itself a fresh
+// reading: no further GET. What the page says as it is known already is passed
+// over by hash. Edits of ours that turn up are left to a cycle.
+func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
+	byType := map[string]map[string]mapping.Remote{}
+	flatten(byType, records)
+	for objectType, byID := range byType {
+		if err := e.dropUnchanged(ctx, objectType, byID); err != nil {
+			return 0, err
+		}
+	}
+	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run}
+	for objectType, byID := range byType {
+		for id := range byID {
+			batch.CloseIDs[objectType] = append(batch.CloseIDs[objectType], id)
+		}
+	}
+	counted := map[string]int{}
+	err = e.Local.Decide(ctx, batch, func(states []*State) {
+		n := 0
+		for _, st := range states {
+			e.decidePage(st, byType[st.Type][st.CloseID], cause, silent)
+			if st.Outcome != nil {
+				n++
+			}
+		}
+		if len(states) > 0 {
+			counted[states[0].Type] = n
+		}
+	})
+	for _, n := range counted {
+		changed += n
+	}
+	if err != nil && rowProblem(err) != "" && len(records) > 1 {
+		return e.applySingly(ctx, records, cause, run, silent, cp)
+	}
+	if err != nil && rowProblem(err) != "" && len(records) == 1 {
+		return 0, e.parkPage(ctx, records[0], err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("engine.applyPage: %w", err)
+	}
+	return changed, nil
+}
+
+// applySingly splits a page that Postgres refused, so that one bad record
+// holds up nobody.
+func (e *Engine) applySingly(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (int, error) {
+	total := 0
+	for _, half := range [][]mapping.Remote{records[:len(records)/2], records[len(records)/2:]} {
+		n, err := e.applyPage(ctx, half, cause, run, silent, nil)
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	if cp != nil {
+		return total, e.Local.SaveCheckpoint(ctx, *cp)
+	}
+	return total, nil
+}
+
+// parkPage keeps a record that Postgres refuses in sight. Its children are
+// tried without it: they wait for their parent.
+func (e *Engine) parkPage(ctx context.Context, record mapping.Remote, cause error) error {
+	batch := Batch{CloseIDs: map[string][]string{record.Type: {record.ID}}}
+	err := e.Local.Decide(ctx, batch, func(states []*State) {
+		for _, st := range states {
+			st.Outcome = &Outcome{Status: Errored, Class: "postgres", Error: rowProblem(cause)}
+		}
+	})
+	if err != nil || len(record.Nested) == 0 {
+		return err
+	}
+	e.Logger.Warn("record refused by Postgres", "object_type", record.Type, "close_id", record.ID, "error", rowProblem(cause))
+	_, err = e.applyPage(ctx, record.Nested, nil, 0, false, nil)
+	return err
+}
+
+func flatten(byType map[string]map[string]mapping.Remote, records []mapping.Remote) {
+	for _, r := range records {
+		if byType[r.Type] == nil {
+			byType[r.Type] = make(map[string]mapping.Remote, len(records))
+		}
+		if seen, ok := byType[r.Type][r.ID]; !ok || seen.Version.Before(r.Version) {
+			byType[r.Type][r.ID] = r
+		}
+		flatten(byType, r.Nested)
+	}
+}
+
+func (e *Engine) dropUnchanged(ctx context.Context, objectType string, byID map[string]mapping.Remote) error {
+	ids, hashes := make([]string, 0, len(byID)), make([]int64, 0, len(byID))
+	for id, r := range byID {
+		ids, hashes = append(ids, id), append(hashes, mapping.Hash(r.Record))
+	}
+	same, err := e.Local.Unchanged(ctx, objectType, ids, hashes)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if same[i] {
+			delete(byID, id)
+		}
+	}
+	return nil
+}
+
+// decidePage decides on one record of a page.
+func (e *Engine) decidePage(st *State, remote mapping.Remote, cause Cause, silent bool) {
+	if st.Status == Deleted || remote.ID == "" {
+		return // the search index may still show what is gone (fault A27)
+	}
+	c := &Claim{RecordID: st.ID, Type: st.Type, Cause: cause}
+	r := &round{Engine: e, counts: map[string]*GuardCounts{st.Type: {}}}
+	r.merge(e.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause})
+	if st.Outcome == nil && c.Retry > 0 {
+		st.Outcome = &Outcome{Mark: true, Fetch: true, After: c.Retry, Cause: cause}
+		return
+	}
+	if o := st.Outcome; o != nil {
+		o.Silent = silent && st.ID == 0
+		if o.Intent != nil || c.Retry > 0 {
+			o.Intent, o.Mark, o.Fetch, o.After = nil, true, true, c.Retry
+			if o.Status == Held {
+				o.Status, o.Error, o.Class = st.Status, st.Error, ""
+			}
+		}
+	}
+}
+
+// Since is how long ago a moment of Close was, for logs.
+func (e *Engine) Since(t time.Time) time.Duration { return e.Now().Sub(t) }

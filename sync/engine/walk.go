@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"closesync/mapping"
+)
+
+// walkers is how many date windows are read at once: enough to hide 200 ms of
+// latency, few enough for Close's advice of four to seven parallel calls.
+const walkers = 6
+
+// segment is a span of a walk still to be read. Cursor is the greatest value
+// wholly processed; records at it are read again.
+type segment struct {
+	Cursor time.Time `json:"cursor"`
+	End    time.Time `json:"end"`
+	Done   bool      `json:"done,omitempty"`
+	seen   map[string]bool
+	busy   bool
+}
+
+// walk reads every record of a type in ascending order of a date field, over
+// several windows at once. Idle walkers halve the longest window left.
+type walk struct {
+	*Engine
+	objectType string
+	field      string
+	nested     bool
+	stream     string // checkpoint; "" for none
+	mu         sync.Mutex
+	segments   []*segment
+	apply      func(ctx context.Context, page Page, cp *Checkpoint) error
+}
+
+func (w *walk) run(ctx context.Context, from, to time.Time) error {
+	if len(w.segments) == 0 {
+		if err := w.begin(ctx, from, to); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for range walkers {
+		g.Go(func() error {
+			for {
+				s := w.take()
+				if s == nil {
+					return nil
+				}
+				if err := w.read(ctx, s); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// begin reads the first page, which tells where the records start, and cuts
+// the rest into equal windows.
+func (w *walk) begin(ctx context.Context, from, to time.Time) error {
+	first := &segment{Cursor: from, End: to, seen: map[string]bool{}, busy: true}
+	w.segments = []*segment{first}
+	more, err := w.page(ctx, first)
+	if err != nil || !more {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	start, width := first.Cursor, to.Sub(first.Cursor)/walkers
+	first.busy = false
+	if width < time.Second {
+		return nil
+	}
+	first.End = start.Add(width)
+	for i := time.Duration(1); i < walkers; i++ {
+		end := start.Add((i + 1) * width)
+		if i == walkers-1 {
+			end = to
+		}
+		w.segments = append(w.segments, &segment{Cursor: start.Add(i * width), End: end, seen: map[string]bool{}})
+	}
+	return nil
+}
+
+// take gives an idle segment, or half of the longest busy one.
+func (w *walk) take() *segment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var longest *segment
+	for _, s := range w.segments {
+		if s.Done {
+			continue
+		}
+		if !s.busy {
+			s.busy = true
+			return s
+		}
+		if longest == nil || s.End.Sub(s.Cursor) > longest.End.Sub(longest.Cursor) {
+			longest = s
+		}
+	}
+	if longest == nil || longest.End.Sub(longest.Cursor) < 2*time.Second {
+		return nil
+	}
+	middle := longest.Cursor.Add(longest.End.Sub(longest.Cursor) / 2)
+	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}}
+	longest.End = middle
+	w.segments = append(w.segments, half)
+	return half
+}
+
+func (w *walk) read(ctx context.Context, s *segment) error {
+	for {
+		more, err := w.page(ctx, s)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// page reads and applies one page and moves the segment's cursor with it.
+func (w *walk) page(ctx context.Context, s *segment) (more bool, err error) {
+	w.mu.Lock()
+	window, skip := Window{From: s.Cursor, To: s.End}, s.seen
+	w.mu.Unlock()
+	p, err := w.Remote.Search(ctx, w.objectType, w.field, window, w.nested, skip)
+	if err != nil {
+		return false, err
+	}
+	last, seen := w.last(p, window.From, skip)
+	w.mu.Lock()
+	done := !p.Full || (!s.End.IsZero() && !last.Before(s.End)) || (len(p.Records) == 0 && len(p.Bad) == 0)
+	cp := w.snapshot(s, last, done)
+	w.mu.Unlock()
+	if err := w.apply(ctx, p, cp); err != nil {
+		return false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.Cursor, s.seen = last, seen
+	// A neighbour may have taken half of this window meanwhile.
+	s.Done = done || (!s.End.IsZero() && !last.Before(s.End))
+	return !s.Done, nil
+}
+
+func (w *walk) at(r mapping.Remote) time.Time {
+	if w.field == "date_created" {
+		return r.Created
+	}
+	return r.Version
+}
+
+// last gives the greatest value of the page and the ids that have it.
+func (w *walk) last(p Page, from time.Time, skip map[string]bool) (time.Time, map[string]bool) {
+	last := from
+	for _, r := range p.Records {
+		if t := w.at(r); t.After(last) {
+			last = t
+		}
+	}
+	seen := map[string]bool{}
+	if last.Equal(from) {
+		for id := range skip {
+			seen[id] = true
+		}
+	}
+	for _, r := range p.Records {
+		if w.at(r).Equal(last) {
+			seen[r.ID] = true
+		}
+	}
+	return last, seen
+}
+
+// snapshot is the checkpoint of the whole walk as it will be once this page is
+// stored. A snapshot that commits late only costs pages read twice.
+func (w *walk) snapshot(s *segment, last time.Time, done bool) *Checkpoint {
+	if w.stream == "" {
+		return nil
+	}
+	var left []segment
+	for _, other := range w.segments {
+		switch {
+		case other.Done || (other == s && done):
+		case other == s:
+			left = append(left, segment{Cursor: last, End: s.End})
+		default:
+			left = append(left, segment{Cursor: other.Cursor, End: other.End})
+		}
+	}
+	return &Checkpoint{Stream: w.stream, Position: map[string]any{"segments": left}}
+}
+
+// resume takes up the segments that a checkpoint left.
+func (w *walk) resume(cp Checkpoint) {
+	raw, err := json.Marshal(cp.Position["segments"])
+	if err != nil {
+		return
+	}
+	var left []segment
+	if json.Unmarshal(raw, &left) != nil {
+		return
+	}
+	for _, s := range left {
+		w.segments = append(w.segments, &segment{Cursor: s.Cursor, End: s.End, seen: map[string]bool{}})
+	}
+}

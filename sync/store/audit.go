@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"closesync/sync/engine"
+)
+
+// Unchanged reports, for each Close id with the hash of its reading, whether
+// the record is linked, agrees with that reading and has a row nobody wrote
+// since. Such a record needs no decision, and most of a full compare is that.
+func (s *Store) Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error) {
+	same := make([]bool, len(ids))
+	t := s.tables[objectType]
+	if t == nil || len(ids) == 0 {
+		return same, nil
+	}
+	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
+		SELECT v.n FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS v(id, hash, n)
+		JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.close_id = v.id AND r.remote_hash = v.hash AND r.state = 'synced'
+		JOIN %s t ON t.%s = r.local_key::%s AND t.xmin::text::bigint = r.local_xid`, t.name, t.key, t.keyCast), s.id, objectType, ids, hashes)
+	if err != nil {
+		return nil, fmt.Errorf("store.Unchanged: %w", err)
+	}
+	positions, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	for _, n := range positions {
+		same[n-1] = true
+	}
+	return same, err
+}
+
+// AuditRows marks what triggers did not report: rows written by somebody else
+// since our last write, rows without a record, and records whose row is gone.
+func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
+	t := s.tables[objectType]
+	marked := 0
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		marked = 0
+		rows, err := tx.Query(ctx, fmt.Sprintf(`
+			SELECT t.%[2]s::text FROM %[1]s t
+			LEFT JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.local_key = t.%[2]s::text
+			WHERE (r.id IS NULL OR (r.local_xid IS DISTINCT FROM t.xmin::text::bigint AND r.state IN ('synced', 'conflict')))`, t.name, t.key), s.id, objectType)
+		if err != nil {
+			return err
+		}
+		keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		if err := s.markLocal(ctx, tx, objectType, keys); err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, fmt.Sprintf(`
+			SELECT r.id FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key IS NOT NULL AND r.state <> 'deleted'
+			AND NOT EXISTS (SELECT FROM %s t WHERE t.%s = r.local_key::%s)`, t.name, t.key, t.keyCast), s.id, objectType)
+		if err != nil {
+			return err
+		}
+		gone, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err
+		}
+		marked = len(keys) + len(gone)
+		if marked == 0 {
+			return nil
+		}
+		if err := s.markIDs(ctx, tx, gone, true, engine.Cause{"source": "audit"}, 0, 0); err != nil {
+			return err
+		}
+		return s.wake(ctx, tx)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store.AuditRows(%s): %w", objectType, err)
+	}
+	return marked, nil
+}
+
+// Unseen lists the Close ids of every record that should be visible in Close.
+func (s *Store) Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT close_id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
+		AND state NOT IN ('deleted', 'detached', 'hidden') AND base IS NOT NULL AND coalesce(last_synced_at, '-infinity') < $3`, s.id, objectType, since)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

@@ -1,0 +1,23 @@
+package remote
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Now is Close's clock, to the second, by which watermarks are kept: ours may
+// be wrong. An answer without a usable Date falls back to the local clock.
+func (r *Remote) Now(ctx context.Context) (time.Time, error) {
+	r.calls.Add(1)
+	answer, err := r.client.Do(ctx, http.MethodGet, "/me/", nil, nil)
+	if err != nil {
+		return time.Time{}, callError(err)
+	}
+	at, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		r.opt.Logger.WarnContext(ctx, "Close sent no date, the local clock is used instead")
+		return r.opt.Now().UTC(), nil
+	}
+	return at.UTC(), nil
+}

@@ -1,0 +1,228 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"closesync/mapping"
+	"closesync/sync/closeapi"
+	"closesync/sync/engine"
+)
+
+const (
+	largePage = 200 // not documented; in wide use
+	smallPage = 100 // Close's own default
+)
+
+// Search gives one page of records in ascending order of field. To go on, call
+// it again with From at the last value seen and the ids seen there in skip:
+// unlike a cursor that outlives any pause. Only if a whole page shares one
+// timestamp, where re-anchoring would stand still, are more pages read within
+// this call. Leads carry their children if nested. It waits behind interactive
+// calls at the gate.
+func (r *Remote) Search(ctx context.Context, objectType, field string, w engine.Window, nested bool, skip map[string]bool) (engine.Page, error) {
+	o, err := r.object(objectType)
+	if err != nil {
+		return engine.Page{}, err
+	}
+	ctx = closeapi.WithPriority(ctx, closeapi.Background)
+	s := search{Remote: r, o: o, field: field, window: w, nested: r.nested(objectType, nested), skip: skip}
+	s.list = s.hits
+	if objectType == "opportunity" && o.Filter == nil {
+		// The list reads by change time and is documented; searching
+		// opportunities is not, so only a filter makes us do it.
+		s.list = s.opportunities
+	}
+	if err := s.run(ctx); err != nil {
+		return engine.Page{}, callError(err)
+	}
+	return s.page, nil
+}
+
+// nested are the objects that a lead's row carries.
+func (r *Remote) nested(objectType string, wanted bool) map[string]*mapping.Object {
+	if !wanted || objectType != "lead" {
+		return nil
+	}
+	objects := map[string]*mapping.Object{}
+	for _, child := range []string{"contact", "opportunity"} {
+		if o := r.opt.Objects[child]; o != nil {
+			objects[child] = o
+		}
+	}
+	return objects
+}
+
+// place is where a list of Close goes on.
+type place struct {
+	cursor string
+	skip   int
+}
+
+// rows is what one request of a list answered. More says that next leads on.
+type rows struct {
+	data []closeapi.RawMessage
+	bad  []closeapi.Rejected
+	next place
+	more bool
+}
+
+// search is one call of Search.
+type search struct {
+	*Remote
+	o      *mapping.Object
+	field  string
+	window engine.Window
+	nested map[string]*mapping.Object
+	skip   map[string]bool
+	list   func(ctx context.Context, at place, limit int) (rows, error)
+	page   engine.Page
+}
+
+func (s *search) run(ctx context.Context) error {
+	var at place
+	var first, last time.Time
+	for {
+		got, limit, err := s.request(ctx, at)
+		if errors.Is(err, closeapi.ErrCursorExpired) && at.cursor != "" {
+			// What was read is good; the caller's next page begins anew.
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		from, to := s.take(got)
+		if first.IsZero() {
+			first = from
+		}
+		if !to.IsZero() {
+			last = to
+		}
+		s.page.Full = len(got.data)+len(got.bad) >= limit
+		if !s.page.Full || first.IsZero() || !last.Equal(first) {
+			return nil
+		}
+		if !got.more {
+			// Close yields no more of this moment than this.
+			return closeapi.ErrInstantTooLarge
+		}
+		at = got.next
+	}
+}
+
+// take decodes rows and tells the span of their dates.
+func (s *search) take(got rows) (from, to time.Time) {
+	for _, bad := range got.bad {
+		s.page.Bad = append(s.page.Bad, bad.Err)
+	}
+	for _, raw := range got.data {
+		rec, err := mapping.DecodeRemote(s.o, raw, s.nested)
+		if err != nil {
+			s.page.Bad = append(s.page.Bad, err)
+			continue
+		}
+		at := rec.Version
+		if s.field == "date_created" {
+			at = rec.Created
+		}
+		if from.IsZero() {
+			from = at
+		}
+		to = at
+		if !s.skip[rec.ID] {
+			s.page.Records = append(s.page.Records, rec)
+		}
+	}
+	return from, to
+}
+
+// request asks for one page, smaller ones from the first refusal on.
+func (s *search) request(ctx context.Context, at place) (rows, int, error) {
+	limit := largePage
+	if s.smallPage.Load() {
+		limit = smallPage
+	}
+	got, err := s.count(ctx, at, limit)
+	if limit == largePage && aboutLimit(err) {
+		s.smallPage.Store(true)
+		limit = smallPage
+		got, err = s.count(ctx, at, limit)
+	}
+	return got, limit, err
+}
+
+func (s *search) count(ctx context.Context, at place, limit int) (rows, error) {
+	s.calls.Add(1)
+	s.page.Requests++
+	return s.list(ctx, at, limit)
+}
+
+// aboutLimit reports whether Close found the page too large.
+func aboutLimit(err error) bool {
+	e, ok := errors.AsType[*closeapi.Error](err)
+	return ok && e.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(e.Body), "limit")
+}
+
+// hits is one page of Advanced Filtering.
+func (s *search) hits(ctx context.Context, at place, limit int) (rows, error) {
+	field := closeapi.RegularField(s.o.Type, s.field)
+	page, err := s.client.Search(ctx, closeapi.SearchRequest{
+		Query: s.query(field), Sort: []closeapi.Sort{{Direction: closeapi.Ascending, Field: field}},
+		Fields: map[string][]string{s.o.Type: s.fields()}, Limit: limit, Cursor: at.cursor,
+	})
+	if err != nil {
+		return rows{}, err
+	}
+	return rows{page.Data, page.Rejected, place{cursor: page.Cursor}, page.Cursor != ""}, nil
+}
+
+func (s *search) query(field closeapi.Field) closeapi.Node {
+	nodes := []closeapi.Node{closeapi.ObjectType(s.o.Type)}
+	var from, to closeapi.Moment
+	if !s.window.From.IsZero() {
+		from = closeapi.At(s.window.From)
+	}
+	if !s.window.To.IsZero() {
+		to = closeapi.At(s.window.To)
+	}
+	if from != nil || to != nil {
+		nodes = append(nodes, closeapi.Where(field, closeapi.InMoments(from, to)))
+	}
+	if s.o.Filter != nil {
+		nodes = append(nodes, closeapi.RawNode(s.o.Filter))
+	}
+	return closeapi.And(nodes...)
+}
+
+func (s *search) fields() []string {
+	fields := recordFields(s.o)
+	for list, child := range map[string]string{"contacts": "contact", "opportunities": "opportunity"} {
+		if s.nested[child] != nil {
+			fields = append(fields, list)
+		}
+	}
+	slices.Sort(fields)
+	return fields
+}
+
+// opportunities is one page of their list.
+func (s *search) opportunities(ctx context.Context, at place, limit int) (rows, error) {
+	o := closeapi.OpportunityListOptions{OrderBy: s.field}
+	o.Limit, o.Skip = limit, at.skip
+	span := closeapi.Span{From: s.window.From, Before: s.window.To}
+	if s.field == "date_created" {
+		o.Created = span
+	} else {
+		o.Updated = span
+	}
+	page, err := s.client.ListOpportunities(ctx, o)
+	if err != nil {
+		return rows{}, err
+	}
+	n := len(page.Data) + len(page.Rejected)
+	return rows{page.Data, page.Rejected, place{skip: at.skip + n}, n > 0}, nil
+}

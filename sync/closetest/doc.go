@@ -1,0 +1,41 @@
+// Package closetest imitates Close: a stateful http.Handler with records, an
+// event log, searches, webhooks, rate limits and faults on demand.
+//
+// It is meant for anybody's tests and is what `closesync sandbox` serves. All
+// of its behaviour follows what Close documents or what recorded answers show;
+// where both are silent, an Option chooses. Nothing in it reads a clock or a
+// random source but those in Options, so one seed and one sequence of calls
+// give one history.
+//
+//	srv := closetest.New(closetest.Options{Seed: 1, Leads: 10})
+//	base := srv.Start(t) // http://127.0.0.1:port/api/v1/
+//	// call base with Basic auth: srv.Key() as user, empty password
+//
+// # Control API
+//
+// With Options.Control, JSON calls under /_control/ let programs in any
+// language act as a person in the app and steer the imitation. They need no
+// key, so serve them on a loopback address only. All are POST unless noted.
+//
+//	/_control/create     {"object_type":"lead","fields":{..}}      -> the record
+//	/_control/update     {"id":"lead_..","fields":{..}}            -> the record
+//	/_control/delete     {"id":".."}                               -> {}
+//	/_control/merge      {"source":"lead_..","destination":".."}   -> {}
+//	/_control/get        {"id":".."}                               -> the record
+//	/_control/list       {"object_type":"lead"}                    -> {"data":[..]}
+//	/_control/hide       {"id":"lead_..","hidden":true}            -> {}
+//	/_control/fault      a Fault                                   -> {"name":".."}
+//	/_control/faults     DELETE: remove all faults                 -> {}
+//	/_control/clock      {"advance":"5m"} (virtual clock only); GET reads it
+//	/_control/violations GET                                       -> {"data":[..]}
+//	/_control/requests   GET lists, DELETE forgets                 -> {"data":[..]}
+//	/_control/webhooks/flush  deliver all that is due              -> {"sent":n}
+//	/_control/seed       {"leads":100}: more seeded leads          -> {"leads":n}
+//	/_control/latency    {"latency":"20ms"}                        -> {}
+//	/_control/limits     Limits                                    -> {}
+//	/_control/key        {"role":"user"}: a further key            -> {"key":".."}
+//	/_control/key/revoke {"key_id":"api_..","revoked":true}        -> {}
+//	/_control/cursors/rotate  all cursors handed out become invalid
+//
+// Every action takes an optional "user_id" or "api_key_id" naming who acts.
+package closetest

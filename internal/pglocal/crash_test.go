@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,7 +38,9 @@ func TestMain(m *testing.M) {
 
 func TestFault_KillOfTheParent_LeavesNoOrphanInTheWay(t *testing.T) {
 	dir := t.TempDir()
-	start(t, options(dir)).Stop()
+	first := start(t, options(dir))
+	cluster := first.at.cluster
+	first.Stop()
 
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childEnv+"="+dir)
@@ -54,10 +57,36 @@ func TestFault_KillOfTheParent_LeavesNoOrphanInTheWay(t *testing.T) {
 
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
+	if runtime.GOOS == "linux" {
+		require.Eventually(t, func() bool { return len(leftoverProcesses(cluster)) == 0 },
+			20*time.Second, 20*time.Millisecond, "the server must end by itself")
+	}
 	s := start(t, options(dir))
 	require.Equal(t, "up", query(t, s, "SELECT 'up'"))
 	p, _ := readPostmaster(s.at.cluster)
 	require.NotEqual(t, orphan, p.pid)
+}
+
+// On a machine without the parent death signal, or when it came too late, the
+// next start meets a server that is alive.
+func TestFault_LivingOrphan_IsEndedByTheNextStart(t *testing.T) {
+	owner := start(t, options(t.TempDir()))
+	owner.Stop()
+	log, err := openLog(owner.at.log)
+	require.NoError(t, err)
+	defer func() { _ = log.Close() }()
+	orphan, reach, err := owner.command(log)
+	require.NoError(t, err)
+	defer reach.close()
+	require.NoError(t, orphan.Start())
+	go func() { _ = orphan.Wait() }()
+	require.Eventually(t, func() bool { return answers(context.Background(), owner.DSN(Database)) },
+		20*time.Second, 20*time.Millisecond)
+
+	next := start(t, options(owner.at.dir))
+	require.Equal(t, "up", query(t, next, "SELECT 'up'"))
+	after, _ := readPostmaster(next.at.cluster)
+	require.NotEqual(t, orphan.Process.Pid, after.pid)
 }
 
 func TestFault_KillOfPostgres_StartsItAgain(t *testing.T) {
@@ -89,12 +118,22 @@ func TestFault_KilledInitdb_IsDoneAgain(t *testing.T) {
 	require.Equal(t, "up", query(t, start(t, options(dir)), "SELECT 'up'"))
 }
 
-func TestWatchdog_EndsTheServerWhenThePipeCloses(t *testing.T) {
-	target := exec.Command("sleep", "60")
-	require.NoError(t, target.Start())
-	dismiss := watchdog(target.Process.Pid)
-	dismiss()
-	require.NoError(t, target.Process.Signal(syscall.Signal(0)), "a dismissed watchdog harms nobody")
-	require.NoError(t, target.Process.Kill())
-	_ = target.Wait()
+func TestWatchdog_ActsOnlyWhenItsOwnerIsGone(t *testing.T) {
+	sleeper := func() *exec.Cmd {
+		cmd := exec.Command("sleep", "60")
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		return cmd
+	}
+
+	spared := sleeper()
+	watchdog(spared.Process.Pid)()
+	require.NoError(t, spared.Process.Signal(syscall.Signal(0)), "a dismissed watchdog harms nobody")
+
+	ended := sleeper()
+	pipe, shell, err := watch(ended.Process.Pid)
+	require.NoError(t, err)
+	require.NoError(t, pipe.Close()) // as the kernel does for a killed owner
+	require.NoError(t, shell.Wait())
+	require.ErrorContains(t, ended.Wait(), "interrupt")
 }

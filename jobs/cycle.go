@@ -1,0 +1,36 @@
+package jobs
+
+import (
+	"context"
+
+	"github.com/riverqueue/river"
+)
+
+// CycleArgs starts cycles until nothing is due.
+type CycleArgs struct {
+	Connection string `json:"connection"`
+}
+
+// Kind names the job.
+func (CycleArgs) Kind() string { return "cycle" }
+
+// InsertOpts: not unique. A job skipped because an equal one was running would
+// lose a wake-up (reliability.md, finding 1).
+func (CycleArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueCycle, MaxAttempts: 3}
+}
+
+type cycleWorker struct {
+	river.WorkerDefaults[CycleArgs]
+	*Worker
+}
+
+func (w *cycleWorker) Work(ctx context.Context, job *river.Job[CycleArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	w.awake.Store(false)
+	_, err = c.Engine.Run(ctx)
+	return translate(err)
+}

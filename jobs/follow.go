@@ -1,0 +1,130 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+)
+
+// TailArgs reads the event log since its watermark.
+type TailArgs struct {
+	Connection string `json:"connection"`
+}
+
+// Kind names the job.
+func (TailArgs) Kind() string { return "events" }
+
+// InsertOpts: see once.
+func (TailArgs) InsertOpts() river.InsertOpts { return once(QueueFollow) }
+
+type tailWorker struct {
+	river.WorkerDefaults[TailArgs]
+	*Worker
+}
+
+func (w *tailWorker) Work(ctx context.Context, job *river.Job[TailArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	_, gap, err := c.Engine.Tail(ctx)
+	if err == nil && gap {
+		_, err = river.ClientFromContext[tx](ctx).Insert(ctx, AuditArgs{Connection: c.Name}, nil)
+	}
+	return translate(err)
+}
+
+// SearchArgs searches for what changed since the last search.
+type SearchArgs struct {
+	Connection string `json:"connection"`
+}
+
+// Kind names the job.
+func (SearchArgs) Kind() string { return "search" }
+
+// InsertOpts: see once.
+func (SearchArgs) InsertOpts() river.InsertOpts { return once(QueueFollow) }
+
+type searchWorker struct {
+	river.WorkerDefaults[SearchArgs]
+	*Worker
+}
+
+func (w *searchWorker) Timeout(*river.Job[SearchArgs]) time.Duration { return 30 * time.Minute }
+
+func (w *searchWorker) Work(ctx context.Context, job *river.Job[SearchArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	for _, t := range c.Types {
+		if err := c.Engine.SearchChanged(ctx, t); err != nil {
+			return translate(err)
+		}
+	}
+	return nil
+}
+
+// ReferenceArgs mirrors users, statuses, pipelines and custom fields.
+type ReferenceArgs struct {
+	Connection string `json:"connection"`
+}
+
+// Kind names the job.
+func (ReferenceArgs) Kind() string { return "reference" }
+
+// InsertOpts: see once.
+func (ReferenceArgs) InsertOpts() river.InsertOpts { return once(QueueFollow) }
+
+type referenceWorker struct {
+	river.WorkerDefaults[ReferenceArgs]
+	*Worker
+}
+
+func (w *referenceWorker) Work(ctx context.Context, job *river.Job[ReferenceArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	return translate(c.Engine.Reference(ctx))
+}
+
+// CheckArgs looks after triggers and the webhook subscription.
+type CheckArgs struct {
+	Connection string `json:"connection"`
+}
+
+// Kind names the job.
+func (CheckArgs) Kind() string { return "check" }
+
+// InsertOpts: see once.
+func (CheckArgs) InsertOpts() river.InsertOpts { return once(QueueFollow) }
+
+type checkWorker struct {
+	river.WorkerDefaults[CheckArgs]
+	*Worker
+}
+
+func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	if c.Check != nil {
+		repaired, err := c.Check(ctx)
+		if err != nil {
+			return err
+		}
+		if len(repaired) > 0 {
+			w.log.Warn("capture triggers were missing or disabled and are repaired; these tables are compared in full", "objects", repaired)
+			if _, err := river.ClientFromContext[tx](ctx).Insert(ctx, AuditArgs{c.Name, repaired}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if c.Webhook == nil {
+		return nil
+	}
+	return translate(c.Webhook(ctx))
+}

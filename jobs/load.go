@@ -1,0 +1,71 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+)
+
+// BackfillArgs loads everything once, going on where it stopped.
+type BackfillArgs struct {
+	Connection string `json:"connection"`
+}
+
+// Kind names the job.
+func (BackfillArgs) Kind() string { return "backfill" }
+
+// InsertOpts: see once.
+func (BackfillArgs) InsertOpts() river.InsertOpts { return once(QueueLoad) }
+
+type backfillWorker struct {
+	river.WorkerDefaults[BackfillArgs]
+	*Worker
+}
+
+func (w *backfillWorker) Timeout(*river.Job[BackfillArgs]) time.Duration { return -1 }
+
+func (w *backfillWorker) Work(ctx context.Context, job *river.Job[BackfillArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	var seen int64
+	if err := c.Engine.Backfill(ctx, func(n int64) { seen = max(seen, n) }); err != nil {
+		return translate(err)
+	}
+	if seen > 0 {
+		w.log.Info("everything is loaded", "connection", c.Name, "records", seen, "took", time.Since(started).Round(time.Millisecond))
+	}
+	client := river.ClientFromContext[tx](ctx)
+	_, err = client.InsertMany(ctx, []river.InsertManyParams{{Args: TailArgs{c.Name}}, {Args: SearchArgs{c.Name}}})
+	return err
+}
+
+// AuditArgs compares both sides in full; no types mean all.
+type AuditArgs struct {
+	Connection string   `json:"connection"`
+	Types      []string `json:"types,omitempty"`
+}
+
+// Kind names the job.
+func (AuditArgs) Kind() string { return "audit" }
+
+// InsertOpts: see once.
+func (AuditArgs) InsertOpts() river.InsertOpts { return once(QueueLoad) }
+
+type auditWorker struct {
+	river.WorkerDefaults[AuditArgs]
+	*Worker
+}
+
+func (w *auditWorker) Timeout(*river.Job[AuditArgs]) time.Duration { return -1 }
+
+func (w *auditWorker) Work(ctx context.Context, job *river.Job[AuditArgs]) error {
+	c, err := w.connection(ctx, job.Args.Connection)
+	if err != nil {
+		return err
+	}
+	return translate(c.Engine.Audit(ctx, job.Args.Types, nil))
+}

@@ -1,0 +1,146 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/robfig/cron/v3"
+
+	"closesync/migrations"
+)
+
+type tx = pgx.Tx
+
+// Schedule holds when the periodic jobs run.
+type Schedule struct{ Events, Search, Audit cron.Schedule }
+
+// Options makes a Worker.
+type Options struct {
+	Pool        *pgxpool.Pool
+	Connections []Connection
+	Schedule    Schedule
+	Logger      *slog.Logger
+}
+
+// Worker runs the jobs of all connections. Start it once; Stop waits for the
+// jobs under way.
+type Worker struct {
+	pool   *pgxpool.Pool
+	client *river.Client[pgx.Tx]
+	byName map[string]Connection
+	log    *slog.Logger
+	// awake: a cycle job was put in the queue and has not begun.
+	awake atomic.Bool
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// New registers the job kinds and the schedule. Nothing runs before Start.
+func New(o Options) (*Worker, error) {
+	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, log: o.Logger}
+	for _, c := range o.Connections {
+		w.byName[c.Name] = c
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &cycleWorker{Worker: w})
+	river.AddWorker(workers, &tailWorker{Worker: w})
+	river.AddWorker(workers, &searchWorker{Worker: w})
+	river.AddWorker(workers, &referenceWorker{Worker: w})
+	river.AddWorker(workers, &checkWorker{Worker: w})
+	river.AddWorker(workers, &backfillWorker{Worker: w})
+	river.AddWorker(workers, &auditWorker{Worker: w})
+	client, err := river.NewClient(riverpgxv5.New(o.Pool), &river.Config{
+		Schema: migrations.RiverSchema,
+		Logger: slog.New(&quiet{o.Logger.Handler()}),
+		Queues: map[string]river.QueueConfig{
+			QueueCycle:  {MaxWorkers: 4, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond},
+			QueueFollow: {MaxWorkers: 4, FetchPollInterval: time.Second},
+			QueueLoad:   {MaxWorkers: 2, FetchPollInterval: time.Second},
+		},
+		Workers:                     workers,
+		PeriodicJobs:                periodic(o),
+		JobTimeout:                  2 * time.Minute,
+		RescueStuckJobsAfter:        3 * time.Minute,
+		CompletedJobRetentionPeriod: time.Hour,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs.New: %w", err)
+	}
+	w.client = client
+	return w, nil
+}
+
+func periodic(o Options) []*river.PeriodicJob {
+	var jobs []*river.PeriodicJob
+	add := func(schedule river.PeriodicSchedule, atStart bool, args river.JobArgs) {
+		jobs = append(jobs, river.NewPeriodicJob(schedule, func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+			&river.PeriodicJobOpts{RunOnStart: atStart}))
+	}
+	for _, c := range o.Connections {
+		add(o.Schedule.Events, true, TailArgs{c.Name})
+		add(o.Schedule.Search, true, SearchArgs{c.Name})
+		add(o.Schedule.Audit, false, AuditArgs{Connection: c.Name})
+		add(river.PeriodicInterval(10*time.Minute), true, ReferenceArgs{c.Name})
+		add(river.PeriodicInterval(30*time.Second), true, CheckArgs{c.Name})
+		add(river.PeriodicInterval(time.Minute), true, BackfillArgs{c.Name})
+	}
+	return jobs
+}
+
+// Client gives River's client, for the job UI and for inserting.
+func (w *Worker) Client() *river.Client[pgx.Tx] { return w.client }
+
+// Start begins to work jobs and to listen for local changes.
+func (w *Worker) Start(ctx context.Context) error {
+	if err := w.client.Start(ctx); err != nil {
+		return fmt.Errorf("jobs.Start: %w", err)
+	}
+	alarms, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop, w.ended = cancel, make(chan struct{})
+	go w.runAlarms(alarms)
+	return nil
+}
+
+// Stop ends the alarms and waits for jobs under way, until ctx ends.
+func (w *Worker) Stop(ctx context.Context) error {
+	w.stop()
+	<-w.ended
+	return w.client.Stop(ctx)
+}
+
+// Enqueue puts a cycle job into the queue within tx: it becomes visible with
+// the marks it is to work off.
+func (w *Worker) Enqueue(connection string) func(ctx context.Context, tx pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		_, err := w.client.InsertTx(ctx, tx, CycleArgs{connection}, nil)
+		return err
+	}
+}
+
+// Audit asks for a full compare.
+func (w *Worker) Audit(ctx context.Context, connection string, types []string) error {
+	_, err := w.client.Insert(ctx, AuditArgs{connection, types}, nil)
+	return err
+}
+
+// connection gives a connection that may be worked for now.
+func (w *Worker) connection(ctx context.Context, name string) (Connection, error) {
+	c, ok := w.byName[name]
+	if !ok {
+		return c, river.JobCancel(fmt.Errorf("no connection %q in this worker's configuration", name))
+	}
+	if c.Allowed != nil {
+		if err := c.Allowed(ctx); err != nil {
+			w.log.Error("nothing is synchronised", "connection", name, "reason", err)
+			return c, river.JobSnooze(10 * time.Second)
+		}
+	}
+	return c, nil
+}

@@ -32,9 +32,7 @@ func (r *Remote) Search(ctx context.Context, objectType, field string, w engine.
 	ctx = closeapi.WithPriority(ctx, closeapi.Background)
 	s := search{Remote: r, o: o, field: field, window: w, nested: r.nested(objectType, nested), skip: skip}
 	s.list = s.hits
-	if objectType == "opportunity" && o.Filter == nil {
-		// The list reads by change time and is documented; searching
-		// opportunities is not, so only a filter makes us do it.
+	if s.byList() {
 		s.list = s.opportunities
 	}
 	if err := s.run(ctx); err != nil {
@@ -83,38 +81,55 @@ type search struct {
 	page   engine.Page
 }
 
+// byList reports whether the records come from their list: that of
+// opportunities reads by change time and is documented. Searching them is not,
+// so only a filter makes us do it.
+func (s *search) byList() bool { return s.o.Type == "opportunity" && s.o.Filter == nil }
+
 func (s *search) run(ctx context.Context) error {
 	var at place
-	var first, last time.Time
+	var first time.Time
+	read := 0
 	for {
 		got, limit, err := s.request(ctx, at)
-		if errors.Is(err, closeapi.ErrCursorExpired) && at.cursor != "" {
-			// What was read is good; the caller's next page begins anew.
-			return nil
+		if at != (place{}) && (errors.Is(err, closeapi.ErrCursorExpired) || errors.Is(err, closeapi.ErrSkipTooLarge)) {
+			at, first, read, err = place{}, time.Time{}, 0, s.split(ctx, first)
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		if err != nil {
 			return err
 		}
 		from, to := s.take(got)
-		if first.IsZero() {
+		if at == (place{}) {
 			first = from
 		}
-		if !to.IsZero() {
-			last = to
-		}
-		s.page.Full = len(got.data)+len(got.bad) >= limit
-		if !s.page.Full || first.IsZero() || !last.Equal(first) {
+		n := len(got.data) + len(got.bad)
+		read += n
+		// With no readable date in a whole page both are zero, and the caller
+		// could not re-anchor: reading on is right as well.
+		s.page.Full = n >= limit
+		switch {
+		case !s.page.Full || !to.Equal(first):
 			return nil
+		case got.more:
+			at = got.next
+		case read < closeapi.SearchChainLimit:
+			// The list ends with this moment.
+			s.page.Full = false
+			return nil
+		default:
+			at, first, read, err = place{}, time.Time{}, 0, s.split(ctx, first)
+			if err != nil {
+				return err
+			}
 		}
-		if !got.more {
-			// Close yields no more of this moment than this.
-			return closeapi.ErrInstantTooLarge
-		}
-		at = got.next
 	}
 }
 
-// take decodes rows and tells the span of their dates.
+// take decodes rows and tells the first and last of their dates.
 func (s *search) take(got rows) (from, to time.Time) {
 	for _, bad := range got.bad {
 		s.page.Bad = append(s.page.Bad, bad.Err)
@@ -147,7 +162,7 @@ func (s *search) request(ctx context.Context, at place) (rows, int, error) {
 		limit = smallPage
 	}
 	got, err := s.count(ctx, at, limit)
-	if limit == largePage && aboutLimit(err) {
+	if limit == largePage && at == (place{}) && aboutLimit(err) {
 		s.smallPage.Store(true)
 		limit = smallPage
 		got, err = s.count(ctx, at, limit)
@@ -213,16 +228,19 @@ func (s *search) fields() []string {
 func (s *search) opportunities(ctx context.Context, at place, limit int) (rows, error) {
 	o := closeapi.OpportunityListOptions{OrderBy: s.field}
 	o.Limit, o.Skip = limit, at.skip
-	span := closeapi.Span{From: s.window.From, Before: s.window.To}
-	if s.field == "date_created" {
-		o.Created = span
-	} else {
-		o.Updated = span
-	}
+	*s.span(&o) = closeapi.Span{From: s.window.From, Before: s.window.To}
 	page, err := s.client.ListOpportunities(ctx, o)
 	if err != nil {
 		return rows{}, err
 	}
 	n := len(page.Data) + len(page.Rejected)
 	return rows{page.Data, page.Rejected, place{skip: at.skip + n}, n > 0}, nil
+}
+
+// span is the filter on the date that orders this search.
+func (s *search) span(o *closeapi.OpportunityListOptions) *closeapi.Span {
+	if s.field == "date_created" {
+		return &o.Created
+	}
+	return &o.Updated
 }

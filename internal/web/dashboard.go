@@ -10,13 +10,13 @@ import (
 //go:embed assets
 var assets embed.FS
 
-var page = template.Must(template.ParseFS(assets, "assets/dashboard.html"))
+var pageTemplate = template.Must(template.ParseFS(assets, "assets/dashboard.html"))
 
 // registerDashboard adds the page and its two files. The page holds no data:
 // the script fetches it and writes it as text, never as markup.
 func registerDashboard(mux *http.ServeMux, o Options) {
 	var html bytes.Buffer
-	err := page.Execute(&html, struct {
+	err := pageTemplate.Execute(&html, struct {
 		Version string
 		Jobs    bool
 	}{o.Version, o.Jobs != nil})

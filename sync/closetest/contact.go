@@ -61,6 +61,7 @@ func contactDisplay(f map[string]any) any {
 // get an update of their contact_ids.
 func (s *Server) moveContact(c *call, r, to *record) {
 	from := r.lead
+	s.fixFamily(from)
 	beforeFrom, beforeTo := from.contactIDs(), to.contactIDs()
 	s.reparent(c, r, to)
 	s.contactIDsChanged(c, from, beforeFrom)

@@ -160,6 +160,12 @@ func (s *Server) eventText(v *version) []byte {
 	if v.rec.kind != kindLead {
 		return raw
 	}
-	dst := append([]byte(nil), raw[:len(raw)-1]...)
+	dst := []byte{'{'}
+	eachMember(raw, func(k, val []byte) bool {
+		if string(k) != "integration_links" {
+			dst = appendRaw(dst, k, val)
+		}
+		return true
+	})
 	return append(appendMember(dst, "contact_ids", v.rec.contactIDs()), '}')
 }

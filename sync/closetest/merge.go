@@ -50,7 +50,8 @@ func (s *Server) finishMerge(c *call, m *leadMerge) {
 	if src == nil || dst == nil {
 		return
 	}
-	before := dst.contactIDs()
+	s.fixFamily(src)
+	last, before := s.eventText(src.live), dst.contactIDs()
 	for _, ch := range slices.Clone(src.children) {
 		s.reparent(c, ch, dst)
 	}
@@ -60,7 +61,7 @@ func (s *Server) finishMerge(c *call, m *leadMerge) {
 		s.touchLead(dst)
 	}
 	s.emit(c, dst, "merged", nil, nil, nil)
-	s.removeOne(c, src)
+	s.removeOne(c, src, last)
 }
 
 // leadMergeList is GET /activity/lead_merge/.

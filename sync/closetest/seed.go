@@ -185,14 +185,27 @@ func (s *Server) appendSeededOpportunity(dst []byte, v *version) []byte {
 	return append(dst, '}')
 }
 
+// fixFamily turns a lead and its children into text, before one of them
+// leaves: templates name each other's ids.
+func (s *Server) fixFamily(lead *record) {
+	s.fixText(lead)
+	for _, ch := range lead.children {
+		s.fixText(ch)
+	}
+}
+
+func (s *Server) fixText(r *record) {
+	for _, v := range []*version{r.live, r.indexed, r.before} {
+		if v != nil && v.raw == nil {
+			v.raw = s.appendSeeded(nil, v)
+		}
+	}
+}
+
 // materialise turns every seeded version into text, before a definition that
 // the templates repeat changes.
 func (s *Server) materialise() {
 	for _, r := range s.records {
-		for _, v := range []*version{r.live, r.indexed} {
-			if v != nil && v.raw == nil {
-				v.raw = s.appendSeeded(nil, v)
-			}
-		}
+		s.fixText(r)
 	}
 }

@@ -44,7 +44,9 @@ type pendingIndex struct {
 func (s *Server) store(r *record, v *version) {
 	if r.live != nil {
 		s.live.remove(r.live)
-		r.before = r.live
+		if v == nil || v.updated != r.live.updated {
+			r.before = r.live
+		}
 	}
 	r.live = v
 	if v != nil {

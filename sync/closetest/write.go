@@ -212,17 +212,18 @@ func (s *Server) contactIDsChanged(c *call, lead *record, before []string) {
 		map[string]any{"contact_ids": before, "date_updated": zoned(was)}, nil)
 }
 
-// deleteRecord removes r; a lead's children go first, each with its event.
+// deleteRecord removes r, then a lead's children, each with its event.
 func (s *Server) deleteRecord(c *call, r *record) {
-	for _, ch := range slices.Clone(r.children) {
-		s.removeOne(c, ch)
-	}
 	lead := r.lead
+	s.fixFamily(r.leadRecord())
 	var before []string
 	if r.kind == kindContact {
 		before = lead.contactIDs()
 	}
-	s.removeOne(c, r)
+	s.removeOne(c, r, s.eventText(r.live))
+	for _, ch := range slices.Clone(r.children) {
+		s.removeOne(c, ch, s.eventText(ch.live))
+	}
 	switch r.kind {
 	case kindContact:
 		s.contactIDsChanged(c, lead, before)
@@ -232,8 +233,9 @@ func (s *Server) deleteRecord(c *call, r *record) {
 	}
 }
 
-func (s *Server) removeOne(c *call, r *record) {
-	last := s.eventText(r.live)
+// removeOne takes last as the text its event shows, which for a merged lead
+// is from before its children left.
+func (s *Server) removeOne(c *call, r *record, last []byte) {
 	s.store(r, nil)
 	s.emit(c, r, "deleted", nil, nil, last)
 	if r.lead != nil {

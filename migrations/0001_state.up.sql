@@ -52,7 +52,7 @@ CREATE TABLE closesync.dirty (
     connection  int NOT NULL,
     gen         bigint NOT NULL DEFAULT 1,
     events      bigint[] NOT NULL DEFAULT '{}',
-    fetch       boolean NOT NULL DEFAULT false,
+    refetch     boolean NOT NULL DEFAULT false,
     cause       jsonb NOT NULL DEFAULT '{}',
     priority    smallint NOT NULL DEFAULT 0,
     not_before  timestamptz NOT NULL DEFAULT '-infinity',

@@ -9,6 +9,7 @@ func commands(o *options) []*cobra.Command {
 	return []*cobra.Command{
 		newConfigCommand(o),
 		newMigrateCommand(o),
+		newRunCommand(o),
 		newRequestCommand(o),
 		newRecordCommand(o),
 		newSandboxCommand(o),

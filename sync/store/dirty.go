@@ -23,7 +23,7 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 		UPDATE closesync.dirty d SET lease_until = clock_timestamp() + $3::interval, fence = d.fence + 1
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
-		          d.fetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
+		          d.refetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
 		s.id, n, lease)
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
@@ -113,7 +113,7 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 	}
 	for _, c := range retry {
 		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp() + $2::interval,
-			attempts = attempts + 1, fetch = true WHERE record_id = $1`, c.RecordID, c.Retry); err != nil {
+			attempts = attempts + 1, refetch = true WHERE record_id = $1`, c.RecordID, c.Retry); err != nil {
 			return err
 		}
 	}
@@ -133,9 +133,9 @@ func (s *Store) Release(ctx context.Context, claims []*engine.Claim, delay time.
 }
 
 const markSQL = `
-INSERT INTO closesync.dirty (record_id, connection, fetch, cause, priority, not_before)
+INSERT INTO closesync.dirty (record_id, connection, refetch, cause, priority, not_before)
 SELECT v.id, $1, $3, $4::text::jsonb, $5, clock_timestamp() + $6::interval FROM unnest($2::bigint[]) AS v(id) ORDER BY v.id
-ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, fetch = dirty.fetch OR excluded.fetch, cause = excluded.cause,
+ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, fetch = dirty.fetch OR excluded.refetch, cause = excluded.cause,
     priority = greatest(dirty.priority, excluded.priority), not_before = least(dirty.not_before, excluded.not_before)`
 
 func (s *Store) markIDs(ctx context.Context, q Querier, ids []int64, fetch bool, cause engine.Cause, priority int, after time.Duration) error {

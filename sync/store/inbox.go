@@ -134,13 +134,13 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 			}
 		}
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO closesync.dirty (record_id, connection, events, fetch, cause, priority)
-			SELECT r.id, $1, array_agg(v.row ORDER BY v.row), bool_or(v.fetch), jsonb_build_object('source', $3::text), 2
-			FROM unnest($4::text[], $5::bigint[], $6::boolean[]) AS v(id, row, fetch)
+			INSERT INTO closesync.dirty (record_id, connection, events, refetch, cause, priority)
+			SELECT r.id, $1, array_agg(v.event ORDER BY v.event), bool_or(v.refetch), jsonb_build_object('source', $3::text), 2
+			FROM unnest($4::text[], $5::bigint[], $6::boolean[]) AS v(id, event, refetch)
 			JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.close_id = v.id
 			GROUP BY r.id ORDER BY r.id
 			ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, events = dirty.events || excluded.events,
-			    fetch = dirty.fetch OR excluded.fetch, cause = excluded.cause, priority = 2,
+			    fetch = dirty.fetch OR excluded.refetch, cause = excluded.cause, priority = 2,
 			    not_before = least(dirty.not_before, clock_timestamp())`,
 			s.id, objectType, source, ids, rows, fetch); err != nil {
 			return err

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"closesync/config"
+	"closesync/jobs"
+	"closesync/mapping"
+	"closesync/migrations"
+	"closesync/sync/closeapi"
+	"closesync/sync/engine"
+	"closesync/sync/reconcile"
+	"closesync/sync/remote"
+	"closesync/sync/store"
+)
+
+// app is the assembled program: one engine a connection over one database.
+type app struct {
+	cfg   *config.Config
+	log   *slog.Logger
+	pool  *pgxpool.Pool
+	stop  func()
+	conns []*conn
+	lag   *lagMeter
+}
+
+// conn is one connection's parts.
+type conn struct {
+	name     string
+	key      closeapi.Secret
+	client   *closeapi.Client
+	store    *store.Store
+	remote   *remote.Remote
+	engine   *engine.Engine
+	types    []string
+	requests atomic.Int64
+
+	mu      sync.Mutex
+	blocked error // why nothing may be written; nil when all is well
+	checked time.Time
+	orgID   string
+}
+
+// assemble connects everything and writes nothing but the schema, if migrate
+// says so. The caller calls close.
+func (o *options) assemble(ctx context.Context, cfg *config.Config, migrate bool) (*app, error) {
+	pool, stop, err := o.openDatabase(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{cfg: cfg, log: o.logger(cfg), pool: pool, stop: stop, lag: newLagMeter()}
+	if migrate {
+		if err := migrations.Up(ctx, pool); err != nil {
+			a.stop()
+			return nil, err
+		}
+	}
+	for _, c := range cfg.Connections {
+		cn, err := o.connect(ctx, a, c)
+		if err != nil {
+			a.stop()
+			return nil, err
+		}
+		a.conns = append(a.conns, cn)
+	}
+	return a, nil
+}
+
+func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*conn, error) {
+	if c.APIKey.IsZero() {
+		return nil, usageError("%s", noKey(c))
+	}
+	cn := &conn{name: c.Name, key: closeapi.Secret(c.APIKey.Reveal())}
+	client, err := closeapi.New(closeapi.Options{
+		BaseURL: c.BaseURL, Key: cn.key, UserAgent: "closesync/" + version(), ReservePercent: a.cfg.Rate.ReservePercent,
+		Logger: a.log, Observe: func(closeapi.Call) { cn.requests.Add(1) },
+	})
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	cn.client = client
+	bound, err := objects(a.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cn.store, err = o.openStore(ctx, a.cfg, a.pool, c.Name); err != nil {
+		return nil, err
+	}
+	me, err := client.Me(ctx)
+	if err != nil {
+		if errors.Is(err, closeapi.ErrUnauthorized) {
+			return nil, fmt.Errorf("close refuses the API key of connection %s: make a new one under Settings, Developer, API Keys", c.Name)
+		}
+		return nil, fmt.Errorf("close does not answer: %w", err)
+	}
+	all := cn.identify(me)
+	cn.types = enabled(bound)
+	cn.remote = remote.New(remote.Options{Client: client, Objects: bound, OrganizationID: cn.orgID, APIKeyID: cn.key.Reveal(),
+		CanSeeAll: all, Attempts: cn.requests.Load, Logger: a.log})
+	cn.engine = engine.New(engine.Options{
+		Objects: bound, Local: cn.store, Remote: cn.remote, Logger: a.log, Optimistic: a.cfg.Push.Verify == "optimistic",
+		Guards:      reconcile.Limits{MaxDeletes: a.cfg.Guards.MaxDeletes, MaxDeletePercent: a.cfg.Guards.MaxDeletePercent, MaxCreates: a.cfg.Guards.MaxCreates},
+		GuardWindow: a.cfg.Guards.Window, CanSeeAll: all,
+		Applied: a.lag.add,
+	})
+	cn.blocked = cn.store.Bind(ctx, cn.orgID)
+	if cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
+		return nil, cn.blocked
+	}
+	return cn, nil
+}
+
+// identify takes the organization of the key and whether it sees every lead.
+func (c *conn) identify(me *closeapi.Me) (seesAll bool) {
+	if len(me.Organizations) > 0 {
+		c.orgID = me.Organizations[0].ID
+	}
+	for _, m := range me.Memberships {
+		if c.orgID == "" || m.OrganizationID == c.orgID {
+			c.orgID = m.OrganizationID
+			seesAll = m.RoleID == "admin" || m.May("view_all_leads")
+		}
+	}
+	return seesAll
+}
+
+func enabled(bound map[string]*mapping.Object) []string {
+	var list []string
+	for _, t := range mapping.Types() {
+		if bound[t] != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// allowed says why nothing may be written; a binding that was refused is
+// looked at again now and then, so that `adopt` needs no restart.
+func (c *conn) allowed(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.blocked != nil && time.Since(c.checked) > 5*time.Second {
+		c.checked = time.Now()
+		c.blocked = c.store.Bind(ctx, c.orgID)
+	}
+	return c.blocked
+}
+
+// check repairs the capture triggers and follows changes of the tables.
+func (c *conn) check(ctx context.Context) ([]string, error) {
+	if err := c.store.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return c.store.EnsureTriggers(ctx)
+}
+
+// jobConnections gives the connections as the jobs see them.
+func (a *app) jobConnections() []jobs.Connection {
+	var list []jobs.Connection
+	for _, c := range a.conns {
+		list = append(list, jobs.Connection{Name: c.name, Engine: c.engine, Types: c.types, Check: c.check, Allowed: c.allowed})
+	}
+	return list
+}
+
+func (a *app) close() { a.stop() }

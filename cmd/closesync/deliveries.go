@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"closesync/internal/web"
+	"closesync/sync/engine"
+	"closesync/sync/webhook"
+)
+
+// deliveries joins the receiver to the stores.
+type deliveries struct{ *app }
+
+func (a *app) receiver() *webhook.Receiver {
+	return webhook.New(webhook.Options{Sink: deliveries{a}, Keys: deliveries{a}, Now: time.Now})
+}
+
+func (a *app) byName(name string) *conn {
+	for _, c := range a.conns {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Accept stores a batch, connection by connection.
+func (d deliveries) Accept(ctx context.Context, batch []webhook.Delivery) error {
+	byName := map[string][]engine.Event{}
+	for _, v := range batch {
+		byName[v.Connection] = append(byName[v.Connection], event(v))
+	}
+	for name, events := range byName {
+		c := d.byName(name)
+		if c == nil {
+			return webhook.ErrUnknownConnection
+		}
+		if _, err := c.store.Accept(ctx, "webhook", events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event turns a delivery into what the store keeps. A delivery without a
+// usable identity gets one made of its content.
+func event(v webhook.Delivery) engine.Event {
+	e := engine.Event{ID: v.EventID, Updated: v.DateUpdated, ObjectType: v.ObjectType, ObjectID: v.ObjectID, Action: v.Action,
+		Body: v.Event, Stale: v.Stale, Foreign: v.Foreign || v.Odd, MergeSource: mergeSource(v.Event)}
+	if e.Body == nil {
+		e.Body = v.Raw
+	}
+	if e.ID == "" {
+		e.ID = "odd_" + contentID(v.Raw)
+	}
+	if e.Updated.IsZero() {
+		e.Updated = time.Unix(0, 0).UTC()
+	}
+	return e
+}
+
+// Keys gives the live signing keys of a connection.
+func (d deliveries) Keys(ctx context.Context, name string) ([]webhook.SigningKey, error) {
+	c := d.byName(name)
+	if c == nil {
+		return nil, webhook.ErrUnknownConnection
+	}
+	var keys []webhook.SigningKey
+	add := func(id, hexKey string) error {
+		if hexKey == "" {
+			return nil
+		}
+		key, err := hex.DecodeString(hexKey)
+		if err != nil {
+			return fmt.Errorf("the signature key of connection %s is not hex", name)
+		}
+		keys = append(keys, webhook.SigningKey{SubscriptionID: id, Key: key, OrganizationID: c.orgID})
+		return nil
+	}
+	if err := add("", d.cfg.WebhookKey.Reveal()); err != nil {
+		return nil, err
+	}
+	state, err := c.store.LoadWebhook(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for w := state; w != nil; w = w.Previous {
+		if err := add(w.ID, w.Key); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+func (a *app) webOptions(receiver *webhook.Receiver) web.Options {
+	return web.Options{
+		Version: version(), Webhook: receiver, Ready: a.reasons, Metrics: a.metrics(),
+		Status:     func(ctx context.Context) (any, error) { return a.status(ctx) },
+		AdminToken: a.cfg.AdminToken.Reveal(), Loopback: a.cfg.ListenIsLoopback(), Now: time.Now, Logger: a.log,
+	}
+}
+
+// reasons says why the worker cannot work; none means ready.
+func (a *app) reasons(ctx context.Context) []string {
+	var list []string
+	if err := a.pool.Ping(ctx); err != nil {
+		return []string{"the database does not answer"}
+	}
+	for _, c := range a.conns {
+		if err := c.allowed(ctx); err != nil {
+			list = append(list, fmt.Sprintf("connection %s: %v", c.name, err))
+		}
+	}
+	return list
+}

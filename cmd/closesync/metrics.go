@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics registers what the worker counts. Labels hold names of connections
+// and states only, never content of records.
+func (a *app) metrics() prometheus.Gatherer {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, c := range a.conns {
+		labels := prometheus.Labels{"connection": c.name}
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "closesync_close_requests_total",
+			Help: "HTTP requests sent to Close.", ConstLabels: labels}, func() float64 { return float64(c.requests.Load()) }))
+	}
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "closesync_lag_seconds_p50",
+		Help: "Median of the last times from notice to commit."}, func() float64 { p, _ := a.lag.quantiles(); return p }))
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "closesync_lag_seconds_p99",
+		Help: "99th of 100 of the last times from notice to commit."}, func() float64 { _, p := a.lag.quantiles(); return p }))
+	return reg
+}

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"riverqueue.com/riverui"
+
+	"closesync/config"
+	"closesync/internal/web"
+	"closesync/jobs"
+	"closesync/mapping"
+)
+
+// runOptions are the flags of run.
+type runOptions struct {
+	*options
+	resync  []string
+	once    bool
+	sandbox bool
+	migrate bool
+}
+
+func newRunCommand(o *options) *cobra.Command {
+	r := &runOptions{options: o}
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the worker: webhooks, schedule, both directions, dashboard",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return r.run(ctx)
+		},
+	}
+	c.Flags().StringSliceVar(&r.resync, "resync", nil, "compare `all`, objects (lead,contact,opportunity) or Close ids in full first")
+	c.Flags().BoolVar(&r.once, "once", false, "do what is due in both directions, wait until nothing is pending, exit")
+	c.Flags().BoolVar(&r.sandbox, "sandbox", false, "work against a built-in imitation of Close")
+	c.Flags().BoolVar(&r.migrate, "migrate", true, "bring the schema up to date first")
+	return c
+}
+
+func (r *runOptions) run(ctx context.Context) error {
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	if r.sandbox {
+		stop, err := r.startSandbox(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	for _, w := range cfg.Warnings {
+		r.logger(cfg).Warn(w)
+	}
+	a, err := r.assemble(ctx, cfg, r.migrate)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	if r.once {
+		return r.runOnce(ctx, a)
+	}
+	return r.serve(ctx, a)
+}
+
+// runOnce does everything that is due, in this process, without the queue.
+func (r *runOptions) runOnce(ctx context.Context, a *app) error {
+	for _, c := range a.conns {
+		if err := c.allowed(ctx); err != nil {
+			return err
+		}
+		if err := a.once(ctx, c, r.resync); err != nil {
+			return err
+		}
+	}
+	return a.unfinished(ctx)
+}
+
+// once runs each step of a connection and then cycles until nothing is due.
+func (a *app) once(ctx context.Context, c *conn, resync []string) error {
+	repaired, err := c.check(ctx)
+	if err != nil {
+		return err
+	}
+	loaded, err := c.engine.Backfilled(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.engine.Reference(ctx); err != nil {
+		return err
+	}
+	if err := c.engine.Backfill(ctx, nil); err != nil {
+		return err
+	}
+	_, gap, err := c.engine.Tail(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range c.types {
+		if err := c.engine.SearchChanged(ctx, t); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(resync) > 0:
+		if err := a.compare(ctx, c, resync, nil); err != nil {
+			return err
+		}
+	case gap:
+		if err := c.engine.Audit(ctx, nil, nil); err != nil {
+			return err
+		}
+	case loaded && len(repaired) > 0:
+		if err := c.engine.Audit(ctx, repaired, nil); err != nil {
+			return err
+		}
+	}
+	return c.settle(ctx)
+}
+
+// settle cycles until nothing is due, waiting for what comes due soon.
+func (c *conn) settle(ctx context.Context) error {
+	for {
+		if _, err := c.engine.Run(ctx); err != nil {
+			return err
+		}
+		wait, due, err := c.store.NextDue(ctx)
+		if err != nil || !due || wait > 30*time.Second {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(min(wait, time.Second)):
+		}
+	}
+}
+
+// compare resyncs what the arguments name: all, object types or Close ids.
+func (a *app) compare(ctx context.Context, c *conn, what []string, progress func(int64)) error {
+	types, ids, err := sortOut(c, what)
+	if err != nil {
+		return err
+	}
+	for t, list := range ids {
+		if err := c.store.Mark(ctx, t, list, map[string]any{"source": "operator"}, 2); err != nil {
+			return err
+		}
+	}
+	if len(ids) > 0 && len(types) == 0 {
+		return nil
+	}
+	return c.engine.Audit(ctx, types, progress)
+}
+
+var prefixes = map[string]string{"lead_": "lead", "cont_": "contact", "oppo_": "opportunity"}
+
+func sortOut(c *conn, what []string) (types []string, ids map[string][]string, err error) {
+	ids = map[string][]string{}
+	for _, w := range what {
+		switch {
+		case w == "all":
+			return c.types, ids, nil
+		case mapping.Default(w) != nil:
+			types = append(types, w)
+		case len(w) > 5 && prefixes[w[:5]] != "":
+			ids[prefixes[w[:5]]] = append(ids[prefixes[w[:5]]], w)
+		default:
+			return nil, nil, usageError("resync %q: not all, an object (%s) or a Close id (lead_…, cont_…, oppo_…)", w, strings.Join(mapping.Types(), ", "))
+		}
+	}
+	return types, ids, nil
+}
+
+// serve runs the jobs and the HTTP server until ctx ends.
+func (r *runOptions) serve(ctx context.Context, a *app) error {
+	schedule, err := schedules(a.cfg)
+	if err != nil {
+		return err
+	}
+	worker, err := jobs.New(jobs.Options{Pool: a.pool, Connections: a.jobConnections(), Schedule: schedule, Logger: a.log})
+	if err != nil {
+		return err
+	}
+	for _, c := range a.conns {
+		c.store.SetEnqueue(worker.Enqueue(c.name))
+		if c.allowed(ctx) == nil {
+			if _, err := c.check(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	listener, err := net.Listen("tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen or CLOSESYNC_LISTEN", a.cfg.Listen, err)
+	}
+	receiver := a.receiver()
+	receiver.Start(ctx)
+	defer func() { _ = receiver.Stop(context.WithoutCancel(ctx)) }()
+	ui, err := jobPages(ctx, a, worker)
+	if err != nil {
+		return err
+	}
+	opt := a.webOptions(receiver)
+	opt.Jobs = ui
+	handler := web.New(opt)
+	if err := worker.Start(ctx); err != nil {
+		return err
+	}
+	for _, c := range a.conns {
+		if len(r.resync) > 0 {
+			types, ids, err := sortOut(c, r.resync)
+			if err != nil {
+				return err
+			}
+			for t, list := range ids {
+				if err := c.store.Mark(ctx, t, list, map[string]any{"source": "operator"}, 2); err != nil {
+					return err
+				}
+			}
+			if len(types) > 0 {
+				if err := worker.Audit(ctx, c.name, types); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	a.log.Info("closesync runs", "dashboard", "http://"+listener.Addr().String()+"/", "version", version())
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return web.Serve(gctx, listener, handler, a.log) })
+	g.Go(func() error {
+		<-gctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		return worker.Stop(drain)
+	})
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// schedules parses what config has validated.
+func schedules(cfg *config.Config) (jobs.Schedule, error) {
+	var s jobs.Schedule
+	var ok bool
+	if s.Events, ok = config.ParseSchedule(cfg.Schedule.Events); !ok {
+		return s, usageError("schedule.events: %q", cfg.Schedule.Events)
+	}
+	if s.Search, ok = config.ParseSchedule(cfg.Schedule.Search); !ok {
+		return s, usageError("schedule.search: %q", cfg.Schedule.Search)
+	}
+	if s.Audit, ok = config.ParseSchedule(cfg.Schedule.Audit); !ok {
+		return s, usageError("schedule.audit: %q", cfg.Schedule.Audit)
+	}
+	return s, nil
+}
+
+// jobPages makes River UI, which is mounted behind our own door.
+func jobPages(ctx context.Context, a *app, worker *jobs.Worker) (http.Handler, error) {
+	endpoints := riverui.NewEndpoints(worker.Client(), nil)
+	ui, err := riverui.NewHandler(&riverui.HandlerOpts{Endpoints: endpoints, Prefix: "/jobs", Logger: a.log, JobListHideArgsByDefault: true})
+	if err != nil {
+		return nil, err
+	}
+	return ui, ui.Start(ctx)
+}

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+)
+
+// waiting is what is still to be done, by where it waits.
+type waiting struct {
+	hints   int64            // local changes not yet looked at
+	writes  int64            // writes to Close that are under way
+	events  int64            // events not yet worked on
+	records map[string]int64 // records to be compared, by object type
+}
+
+func (w waiting) none() bool {
+	for _, n := range w.records {
+		if n > 0 {
+			return false
+		}
+	}
+	return w.hints+w.writes+w.events == 0
+}
+
+// One statement sees one moment: a hint that becomes a mark between two
+// statements would be seen in neither place. A mark that waits for somebody
+// (a conflict, a hold, an error, a hidden record) has not_before infinity, and
+// its writes are not under way.
+const waitingSQL = `
+WITH due AS (
+    SELECT r.object_type, cardinality(d.events) AS events FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id
+    WHERE d.connection = $1 AND NOT (d.not_before = 'infinity' AND r.state IN ('conflict', 'held', 'error', 'hidden')))
+SELECT (SELECT count(*) FROM closesync.outbox WHERE connection = $1),
+       (SELECT count(*) FROM closesync.intents i LEFT JOIN closesync.records r ON r.id = i.record_id
+        WHERE i.connection = $1 AND i.state IN ('open', 'unknown') AND r.state IS DISTINCT FROM 'held'),
+       (SELECT coalesce(sum(events), 0) FROM due),
+       (SELECT coalesce(jsonb_object_agg(object_type, n), '{}')::text FROM (SELECT object_type, count(*) AS n FROM due GROUP BY 1) v)`
+
+func (s *Store) waiting(ctx context.Context) (waiting, error) {
+	var w waiting
+	var records string
+	if err := s.pool.QueryRow(ctx, waitingSQL, s.id).Scan(&w.hints, &w.writes, &w.events, &records); err != nil {
+		return w, err
+	}
+	return w, json.Unmarshal([]byte(records), &w.records)
+}
+
+// Idle reports whether nothing waits in either direction. Open conflicts,
+// holds, parked and hidden records do not count.
+func (s *Store) Idle(ctx context.Context) (bool, error) {
+	w, err := s.waiting(ctx)
+	if err != nil {
+		return false, fmt.Errorf("store.Idle: %w", err)
+	}
+	return w.none(), nil
+}

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jackc/pgx/v5"
+
+	"closesync/sync/engine"
+)
+
+// ErrNotFound: there is no such conflict, hold or record, or it is decided.
+var ErrNotFound = errors.New("not found or already decided")
+
+// operator is the cause of what a person asked for.
+var operator = engine.Cause{"source": "operator"}
+
+// ResolveConflict notes an operator's choice, {"take":"close"},
+// {"take":"local"} or {"value":…}, and has the record looked at again; the
+// cycle carries it out and closes the conflict.
+func (s *Store) ResolveConflict(ctx context.Context, id int64, choice jsontext.Value) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		ids, err := idsOf(ctx, tx, `UPDATE closesync.conflict_log SET choice = $3::text::jsonb
+			WHERE connection = $1 AND id = $2 AND status = 'open' RETURNING record_id`, s.id, id, string(choice))
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return ErrNotFound
+		}
+		return s.again(ctx, tx, ids)
+	})
+	if err != nil {
+		return fmt.Errorf("conflict %d: %w", id, err)
+	}
+	return nil
+}
+
+// RetryErrors has parked records tried again from a fresh reading and says how
+// many. ids are those of the list, or Close ids; nil means all.
+func (s *Store) RetryErrors(ctx context.Context, ids []string) (count int, err error) {
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		found, err := idsOf(ctx, tx, `UPDATE closesync.records SET state = 'synced', last_error = NULL, error_class = NULL, attempts = 0,
+			       next_attempt_at = NULL, parked = NULL
+			WHERE connection = $1 AND state = 'error' AND ($2::text[] IS NULL OR id::text = ANY ($2) OR close_id = ANY ($2)) RETURNING id`, s.id, ids)
+		if err != nil {
+			return err
+		}
+		count = len(found)
+		return s.again(ctx, tx, found)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store.RetryErrors: %w", err)
+	}
+	return count, nil
+}
+
+// DecideHold lets the writes of a hold go, or drops them.
+func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
+	status := "rejected"
+	if approve {
+		status = "approved"
+	}
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		done, err := idsOf(ctx, tx, `UPDATE closesync.holds SET status = $3, decided_at = clock_timestamp()
+			WHERE connection = $1 AND id = $2 AND status = 'open' RETURNING id`, s.id, id, status)
+		if err != nil {
+			return err
+		}
+		if len(done) == 0 {
+			return ErrNotFound
+		}
+		ids, err := idsOf(ctx, tx, `SELECT r.id FROM closesync.hold_items i JOIN closesync.records r ON r.id = i.record_id WHERE i.hold_id = $1`, id)
+		if err != nil {
+			return err
+		}
+		return s.again(ctx, tx, ids)
+	})
+	if err != nil {
+		return fmt.Errorf("hold %d: %w", id, err)
+	}
+	return nil
+}
+
+// SetPause stops or starts a direction: "to_close", "from_close" or "" for
+// both. What changes meanwhile waits.
+func (s *Store) SetPause(ctx context.Context, direction string, paused bool) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE closesync.connections SET
+			pause_to_close = CASE WHEN $2 IN ('', 'to_close') THEN $3 ELSE pause_to_close END,
+			pause_from_close = CASE WHEN $2 IN ('', 'from_close') THEN $3 ELSE pause_from_close END WHERE id = $1`, s.id, direction, paused)
+		if err != nil {
+			return err
+		}
+		return s.rouse(ctx, tx)
+	})
+}
+
+// again has records compared at once, from a fresh reading.
+func (s *Store) again(ctx context.Context, tx pgx.Tx, ids []int64) error {
+	if err := s.markIDs(ctx, tx, ids, true, operator, 3, 0); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET attempts = 0 WHERE record_id = ANY ($1)`, ids); err != nil {
+		return err
+	}
+	return s.rouse(ctx, tx)
+}
+
+// rouse wakes the workers also from a process that has no queue of its own.
+func (s *Store) rouse(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_notify('closesync_outbox', $1)`, itoa(int64(s.id))); err != nil {
+		return err
+	}
+	return s.wake(ctx, tx)
+}
+
+func idsOf(ctx context.Context, q Querier, sql string, args ...any) ([]int64, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}

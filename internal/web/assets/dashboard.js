@@ -6,6 +6,7 @@ const $ = (id) => document.getElementById(id);
 const lists = ['holds', 'conflicts', 'errors', 'journal', 'runs'];
 const shown = {}; // the JSON each part was last drawn from
 let lastGood = null;
+let several = false; // connections: only then is their name of use in a list
 
 function el(tag, attributes, ...children) {
   const e = document.createElement(tag);
@@ -25,11 +26,22 @@ function ago(iso) {
   const at = Date.parse(iso);
   if (Number.isNaN(at)) return short(iso);
   const s = Math.round((Date.now() - at) / 1000);
-  if (s < 0) return new Date(at).toISOString().slice(0, 19) + 'Z';
-  if (s < 60) return s + ' s ago';
-  if (s < 3600) return Math.floor(s / 60) + ' min ago';
-  if (s < 86400) return Math.floor(s / 3600) + ' h ago';
-  return new Date(at).toISOString().slice(0, 10);
+  const d = Math.abs(s);
+  if (d >= 86400) return new Date(at).toISOString().slice(0, 10);
+  const text = d < 60 ? d + ' s' : d < 3600 ? Math.floor(d / 60) + ' min' : Math.floor(d / 3600) + ' h';
+  return s < 0 ? 'in ' + text : text + ' ago';
+}
+
+// causeText writes {"event":"ev_1"} as "event ev_1".
+function causeText(cause) {
+  if (!cause || typeof cause !== 'object' || Array.isArray(cause)) return short(cause);
+  return short(Object.entries(cause).map(([k, v]) => k + ' ' + short(v)).join(', '));
+}
+
+// idText leaves out the middle of a long id; the whole is in the title.
+function idText(id) {
+  const s = short(id);
+  return s.length > 22 ? el('span', { title: s }, s.slice(0, 12) + '…' + s.slice(-6)) : s;
 }
 
 function when(iso) {
@@ -81,7 +93,8 @@ const webhookText = {
 function connection(c) {
   const api = c.api || {}, hook = c.webhook || {}, lag = c.lag_seconds || {}, run = c.last_run;
   const [hookText, hookKind] = webhookText[hook.state] || [short(hook.state), ''];
-  const objects = Object.entries(c.objects || {}).map(([name, o]) => ({ name, ...o }));
+  const order = (name) => ['lead', 'contact', 'opportunity', name].indexOf(name);
+  const objects = Object.entries(c.objects || {}).map(([name, o]) => ({ name, ...o })).sort((a, b) => order(a.name) - order(b.name));
   return el('article', { class: 'connection' },
     el('h2', {}, short(c.name), el('small', {}, c.organization_id || 'organization not known yet'),
       el('span', { class: 'pill ' + (api.ok ? 'good' : 'bad') }, api.ok ? 'Close answers' : 'Close: ' + short(api.error || 'no answer'))),
@@ -101,7 +114,7 @@ function connection(c) {
 const record = [
   { label: 'Connection', value: (r) => short(r.connection) },
   { label: 'Object', value: (r) => short(r.object_type) },
-  { label: 'Close id', kind: 'id', value: (r) => short(r.close_id) },
+  { label: 'Close id', kind: 'id', value: (r) => idText(r.close_id) },
 ];
 
 const views = {
@@ -125,7 +138,7 @@ const views = {
     { label: 'Direction', value: (r) => ({ from_close: 'Close → here', to_close: 'here → Close' }[r.direction] || short(r.direction)) },
     { label: 'Action', value: (r) => short(r.action) }, { label: 'Field', value: (r) => short(r.field) },
     { label: 'Old', kind: 'value', value: (r) => short(r.old_value) }, { label: 'New', kind: 'value', value: (r) => short(r.new_value) },
-    { label: 'Cause', kind: 'value', value: (r) => short(r.cause) },
+    { label: 'Cause', kind: 'value', value: (r) => causeText(r.cause) },
   ] },
   runs: { empty: 'No run yet.', columns: [
     { label: 'Started', kind: 'time', value: (r) => when(r.started_at) }, { label: 'Connection', value: (r) => short(r.connection) },
@@ -152,11 +165,14 @@ function drawList(name, rows) {
     count.textContent = rows.length ? String(rows.length) : '';
     count.className = rows.length ? 'count warn' : 'count';
   }
-  if (changed(name, rows)) $(name).replaceChildren(table(name, views[name].columns, rows, views[name].empty));
+  if (!changed(name, [rows, several])) return;
+  const columns = views[name].columns.filter((c) => several || c.label !== 'Connection');
+  $(name).replaceChildren(table(name, columns, rows, views[name].empty));
 }
 
 function drawStatus(s) {
   const connections = s.connections || [];
+  several = connections.length > 1;
   const down = connections.filter((c) => !(c.api || {}).ok).length;
   const [text, kind] = down ? ['Close cannot be reached', 'bad'] : s.idle ? ['both sides are equal', 'good'] : ['working', 'warn'];
   if ($('state').textContent !== text) $('state').textContent = text;

@@ -160,7 +160,7 @@ func TestResolveConflict(t *testing.T) {
 
 	require.NoError(t, s.ResolveConflict(t.Context(), open[0].ID, jsontext.Value(`{"take":"close"}`)))
 	require.Equal(t, "close", value[string](t, pool, `SELECT choice ->> 'take' FROM closesync.conflict_log`))
-	require.True(t, value[bool](t, pool, `SELECT d.fetch AND gen = 2 AND not_before <= clock_timestamp() FROM closesync.dirty d`))
+	require.True(t, value[bool](t, pool, `SELECT d.refetch AND gen = 2 AND not_before <= clock_timestamp() FROM closesync.dirty d`))
 	idle, err := s.Idle(t.Context())
 	require.NoError(t, err)
 	require.False(t, idle, "the choice is still to be carried out")

@@ -126,7 +126,7 @@ func TestDashboard_InABrowser(t *testing.T) {
 		{"busy.json", "busy-wide", 1400, 1000, "light", "working"},
 		{"busy.json", "busy-dark", 1400, 1000, "dark", "working"},
 		{"busy.json", "busy-phone", 390, 844, "light", "working"},
-		{"empty.json", "empty-wide", 1400, 900, "light", "both sides are equal"},
+		{"empty.json", "empty-wide", 1400, 900, "light", "no connection"},
 	} {
 		require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(c.width, c.height),
 			chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {

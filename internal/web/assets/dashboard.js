@@ -129,7 +129,7 @@ const views = {
     { label: 'In Close', kind: 'value', value: (r) => short(r.close_value) }, { label: 'Since', kind: 'time', value: (r) => when(r.detected_at) },
   ] },
   errors: { empty: 'No record is parked.', columns: [
-    { label: 'Row', value: (r) => short(r.local_key) }, ...record, { label: 'Error', kind: 'value', value: (r) => short(r.last_error) },
+    { label: 'Id', value: (r) => short(r.id) }, ...record, { label: 'Row', value: (r) => short(r.local_key) }, { label: 'Error', kind: 'value', value: (r) => short(r.last_error) },
     { label: 'Class', value: (r) => short(r.error_class) }, { label: 'Attempts', number: true, value: (r) => number(r.attempts) },
     { label: 'Next', kind: 'time', value: (r) => when(r.next_attempt_at) },
   ] },
@@ -164,6 +164,7 @@ function drawList(name, rows) {
   if (count) {
     count.textContent = rows.length ? String(rows.length) : '';
     count.className = rows.length ? 'count warn' : 'count';
+    $('hint-' + name).hidden = !rows.length;
   }
   if (!changed(name, [rows, several])) return;
   const columns = views[name].columns.filter((c) => several || c.label !== 'Connection');
@@ -174,7 +175,9 @@ function drawStatus(s) {
   const connections = s.connections || [];
   several = connections.length > 1;
   const down = connections.filter((c) => !(c.api || {}).ok).length;
-  const [text, kind] = down ? ['Close cannot be reached', 'bad'] : s.idle ? ['both sides are equal', 'good'] : ['working', 'warn'];
+  const waiting = connections.some((c) => Object.values(c.objects || {}).some((o) => o.conflicts > 0 || o.errors > 0 || o.held > 0));
+  const [text, kind] = !connections.length ? ['no connection', 'warn'] : down ? ['Close cannot be reached', 'bad']
+    : !s.idle ? ['working', 'warn'] : waiting ? ['at rest, some records wait for you', 'warn'] : ['both sides are equal', 'good'];
   if ($('state').textContent !== text) $('state').textContent = text;
   $('state').className = 'pill ' + kind;
   document.title = (kind === 'bad' ? '! ' : '') + 'closesync – ' + text;

@@ -193,7 +193,11 @@ func TestSearchSplitsMomentWhenCursorDies(t *testing.T) {
 				rows = append(rows, row(i, at))
 			}
 		}
-		_, _ = io.WriteString(w, `{"data":[`+strings.Join(rows, ",")+`],"cursor":"dead"}`)
+		cursor := `"dead"`
+		if len(rows) < 100 {
+			cursor = "null"
+		}
+		_, _ = io.WriteString(w, `{"data":[`+strings.Join(rows, ",")+`],"cursor":`+cursor+`}`)
 	})
 	page, err := r.Search(t.Context(), "lead", "date_updated", engine.Window{}, false, nil)
 	require.NoError(t, err)

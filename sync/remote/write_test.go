@@ -80,7 +80,7 @@ func TestErrorClasses(t *testing.T) {
 	}
 }
 
-func TestFault_NoConnectionIsTransient(t *testing.T) {
+func TestNoConnectionIsTransient(t *testing.T) {
 	r := connect(t, "http://127.0.0.1:1/api/v1/", "api_own.secret", nil)
 	_, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("n")})
 	call := requireClass(t, err, classTransient)

@@ -15,9 +15,10 @@ type CycleArgs struct {
 func (CycleArgs) Kind() string { return "cycle" }
 
 // InsertOpts: not unique. A job skipped because an equal one was running would
-// lose a wake-up (reliability.md, finding 1).
+// lose a wake-up (reliability.md, finding 1). One attempt: the sweep wakes it
+// again as long as something is due.
 func (CycleArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: QueueCycle, MaxAttempts: 3}
+	return river.InsertOpts{Queue: QueueCycle, MaxAttempts: 1}
 }
 
 type cycleWorker struct {
@@ -31,6 +32,8 @@ func (w *cycleWorker) Work(ctx context.Context, job *river.Job[CycleArgs]) error
 		return err
 	}
 	w.awake.Store(false)
-	_, err = c.Engine.Run(ctx)
+	if _, err = c.Engine.Run(ctx); err != nil {
+		w.log.Warn("a cycle ended early; its records are tried again", "connection", c.Name, "error", err)
+	}
 	return translate(err)
 }

@@ -87,7 +87,7 @@ func (d deliveries) Keys(ctx context.Context, name string) ([]webhook.SigningKey
 	if err != nil {
 		return nil, err
 	}
-	for w := state; w != nil; w = w.Previous {
+	for w := &state; w != nil; w = w.Previous {
 		if err := add(w.ID, w.Key); err != nil {
 			return nil, err
 		}

@@ -140,18 +140,35 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	if rd.Gone {
 		r.concludeGone(o, st, rd, out)
 	}
+	waits := waitsForParent(plan)
 	if plan.Remote != reconcile.None {
 		r.plea(o, st, c, out)
+	} else if waits {
+		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
 	} else if !in.Remote.Exists && !rd.Gone && st.CloseID == "" {
 		// A row of ours that is not sent: nothing to remember but that it is there.
 		if !st.Local.Exists {
 			out.Status = Deleted
 		}
 	}
+	if waits {
+		c.Retry = max(c.Retry, backoff(min(c.Attempts, 4)))
+	}
 	if r.idle(st, out) {
 		return
 	}
 	st.Outcome = out
+}
+
+// waitsForParent reports whether a field could not be sent because the record
+// it refers to has no Close id yet.
+func waitsForParent(p reconcile.Plan) bool {
+	for _, reason := range p.Reasons {
+		if reason == reconcile.ReasonWaitParent {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *round) concludeGone(o *mapping.Object, st *State, rd Reading, out *Outcome) {
@@ -181,12 +198,6 @@ func sameBase(a, b mapping.Record) bool {
 // before it.
 func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 	plan := out.Plan
-	if plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet) {
-		c.Retry = backoff(min(c.Attempts, 4))
-		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
-		out.Plan.Base = st.Base
-		return
-	}
 	if r.paused {
 		c.Retry = time.Second
 		return
@@ -198,15 +209,6 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 	}
 	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet}
 	c.Keep = true
-}
-
-func parentsKnown(o *mapping.Object, set mapping.Record) bool {
-	for _, f := range o.Parents() {
-		if v, ok := set[f.Close]; f.Required && (!ok || v.IsNull() || mapping.IsLocalRef(v)) {
-			return false
-		}
-	}
-	return true
 }
 
 // guard says why a write must wait for an operator; "" lets it pass.

@@ -135,7 +135,7 @@ func (s *Store) Release(ctx context.Context, claims []*engine.Claim, delay time.
 const markSQL = `
 INSERT INTO closesync.dirty (record_id, connection, refetch, cause, priority, not_before)
 SELECT v.id, $1, $3, $4::text::jsonb, $5, clock_timestamp() + $6::interval FROM unnest($2::bigint[]) AS v(id) ORDER BY v.id
-ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, fetch = dirty.fetch OR excluded.refetch, cause = excluded.cause,
+ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, refetch = dirty.refetch OR excluded.refetch, cause = excluded.cause,
     priority = greatest(dirty.priority, excluded.priority), not_before = least(dirty.not_before, excluded.not_before)`
 
 func (s *Store) markIDs(ctx context.Context, q Querier, ids []int64, fetch bool, cause engine.Cause, priority int, after time.Duration) error {

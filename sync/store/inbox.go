@@ -140,7 +140,7 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 			JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.close_id = v.id
 			GROUP BY r.id ORDER BY r.id
 			ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, events = dirty.events || excluded.events,
-			    fetch = dirty.fetch OR excluded.refetch, cause = excluded.cause, priority = 2,
+			    refetch = dirty.refetch OR excluded.refetch, cause = excluded.cause, priority = 2,
 			    not_before = least(dirty.not_before, clock_timestamp())`,
 			s.id, objectType, source, ids, rows, fetch); err != nil {
 			return err

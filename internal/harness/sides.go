@@ -1,0 +1,102 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"closesync/mapping"
+)
+
+// closeSide reads the records of the imitation in canonical form.
+func (w *World) closeSide(o *mapping.Object) map[string]map[string]string {
+	w.T.Helper()
+	found := map[string]map[string]string{}
+	for _, fields := range w.Close.List(o.Type) {
+		raw, err := json.Marshal(fields)
+		require.NoError(w.T, err)
+		r, err := mapping.DecodeRemote(o, raw, nil)
+		require.NoError(w.T, err)
+		found[r.ID] = plain(o, r.Record)
+	}
+	return found
+}
+
+// localSide reads the rows in canonical form, by Close id; references are
+// looked up in the table they point at. Rows without a Close id have a name of
+// their own.
+func (w *World) localSide(o *mapping.Object) map[string]map[string]string {
+	w.T.Helper()
+	ctx := context.Background()
+	rows, err := w.Pool.Query(ctx, fmt.Sprintf("SELECT to_jsonb(t)::text FROM %s t", pgx.Identifier{o.Table.Schema, o.Table.Name}.Sanitize()))
+	require.NoError(w.T, err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(w.T, err)
+	found := map[string]map[string]string{}
+	for _, text := range list {
+		var raw map[string]json.RawMessage
+		require.NoError(w.T, json.Unmarshal([]byte(text), &raw))
+		id := unquote(raw[o.CloseID])
+		if id == "" {
+			id = "row " + string(raw[o.Key])
+		}
+		found[id] = plain(o, w.localRecord(o, raw))
+	}
+	return found
+}
+
+func (w *World) localRecord(o *mapping.Object, raw map[string]json.RawMessage) mapping.Record {
+	rec := mapping.Record{}
+	for _, f := range o.Fields {
+		if f.Kind == mapping.Reference {
+			p := w.Objects[f.Parent]
+			if key := unquote(raw[f.Column]); key != "" && p != nil {
+				id := w.Get(fmt.Sprintf("SELECT %s FROM %s WHERE %s::text = $1", pgx.Identifier{p.CloseID}.Sanitize(),
+					pgx.Identifier{p.Table.Schema, p.Table.Name}.Sanitize(), pgx.Identifier{p.Key}.Sanitize()), key)
+				rec[f.Close] = mapping.TextValue(id)
+			}
+			continue
+		}
+		v, err := mapping.FromColumn(f, raw[f.Column])
+		require.NoError(w.T, err)
+		rec[f.Close] = v
+	}
+	if o.Custom != "" {
+		var custom map[string]json.RawMessage
+		require.NoError(w.T, json.Unmarshal(raw[o.Custom], &custom))
+		for id, v := range custom {
+			value, err := mapping.Canon(mapping.Field{Close: "custom." + id, Kind: mapping.Any}, v)
+			require.NoError(w.T, err)
+			rec["custom."+id] = value
+		}
+	}
+	return rec
+}
+
+// plain drops empty fields and puts lists into their written form, so that
+// what counts as the same compares equal.
+func plain(o *mapping.Object, r mapping.Record) map[string]string {
+	out := map[string]string{}
+	for name, v := range r {
+		f, ok := o.Field(name)
+		if !ok || v.IsNull() {
+			continue
+		}
+		out[name] = string(mapping.WriteForm(f, v))
+	}
+	return out
+}
+
+func unquote(raw json.RawMessage) string {
+	if len(raw) == 0 || string(raw) == "null" {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

@@ -102,6 +102,12 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 			c.Retry = 500 * time.Millisecond
 			return
 		}
+		// A field of an impossible type says nothing: it must not look empty.
+		for name := range remote.Invalid {
+			if v, ok := st.Base[name]; ok {
+				remote.Record[name] = v
+			}
+		}
 		o.FillMissing(remote.Record, st.Base, st.Local.Record)
 		in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
 	}

@@ -267,9 +267,27 @@ func (s *Store) closeIDs(ctx context.Context, q Querier, objectType string, keys
 
 // localKeys gives the local keys of records by Close id, following merges.
 func (s *Store) localKeys(ctx context.Context, q Querier, objectType string, ids []string) (map[string]string, error) {
-	return s.pairs(ctx, q, `SELECT r.close_id, coalesce(a.local_key, r.local_key) FROM closesync.records r
-		LEFT JOIN closesync.records a ON a.connection = r.connection AND a.object_type = r.object_type AND a.close_id = r.alias_of
-		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = ANY ($3) AND coalesce(a.local_key, r.local_key) IS NOT NULL`, objectType, ids)
+	found, err := s.pairs(ctx, q, `SELECT close_id, local_key FROM closesync.records
+		WHERE connection = $1 AND object_type = $2 AND close_id = ANY ($3) AND local_key IS NOT NULL`, objectType, ids)
+	if err != nil || len(found) == len(ids) {
+		return found, err
+	}
+	aliases, err := s.pairs(ctx, q, `SELECT close_id, alias_of FROM closesync.records
+		WHERE connection = $1 AND object_type = $2 AND close_id = ANY ($3) AND alias_of IS NOT NULL AND local_key IS NULL`, objectType, ids)
+	if err != nil || len(aliases) == 0 {
+		return found, err
+	}
+	var into []string
+	for _, id := range aliases {
+		into = append(into, id)
+	}
+	survivors, err := s.localKeys(ctx, q, objectType, into)
+	for id, survivor := range aliases {
+		if key, ok := survivors[survivor]; ok {
+			found[id] = key
+		}
+	}
+	return found, err
 }
 
 func (s *Store) pairs(ctx context.Context, q Querier, sql, objectType string, list []string) (map[string]string, error) {

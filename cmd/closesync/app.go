@@ -42,6 +42,9 @@ type conn struct {
 	engine   *engine.Engine
 	types    []string
 	requests atomic.Int64
+	noted    atomic.Int64 // second of the last delivery that was written down
+	// audit asks for a full compare of types; set when the jobs are.
+	audit func(ctx context.Context, types []string) error
 
 	mu      sync.Mutex
 	blocked error // why nothing may be written; nil when all is well
@@ -166,7 +169,7 @@ func (c *conn) check(ctx context.Context) ([]string, error) {
 func (a *app) jobConnections() []jobs.Connection {
 	var list []jobs.Connection
 	for _, c := range a.conns {
-		list = append(list, jobs.Connection{Name: c.name, Engine: c.engine, Types: c.types, Check: c.check, Allowed: c.allowed})
+		list = append(list, jobs.Connection{Name: c.name, Engine: c.engine, Types: c.types, Check: c.check, Allowed: c.allowed, Webhook: a.webhookKeeper(c)})
 	}
 	return list
 }

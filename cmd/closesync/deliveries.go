@@ -41,6 +41,7 @@ func (d deliveries) Accept(ctx context.Context, batch []webhook.Delivery) error 
 		if _, err := c.store.Accept(ctx, "webhook", events); err != nil {
 			return err
 		}
+		c.delivered(ctx, time.Now())
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ func commands(o *options) []*cobra.Command {
 		newRequestCommand(o),
 		newRecordCommand(o),
 		newSandboxCommand(o),
+		newHealthcheckCommand(o),
 		newVersionCommand(o),
 	}
 }

@@ -190,21 +190,30 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	// Before the jobs: in the sandbox the address becomes part of a subscription.
+	listener, err := net.Listen("tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen or CLOSESYNC_LISTEN", a.cfg.Listen, err)
+	}
+	defer listener.Close()
+	if r.sandbox && a.cfg.PublicURL == "" {
+		a.cfg.PublicURL = localURL(listener.Addr().String())
+	}
 	worker, err := jobs.New(jobs.Options{Pool: a.pool, Connections: a.jobConnections(), Schedule: schedule, Logger: a.log})
 	if err != nil {
 		return err
 	}
 	for _, c := range a.conns {
 		c.store.SetEnqueue(worker.Enqueue(c.name))
+		c.audit = func(ctx context.Context, types []string) error { return worker.Audit(ctx, c.name, types) }
 		if c.allowed(ctx) == nil {
 			if _, err := c.check(ctx); err != nil {
 				return err
 			}
+			if err := a.noteUnmanaged(ctx, c); err != nil {
+				return err
+			}
 		}
-	}
-	listener, err := net.Listen("tcp", a.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen or CLOSESYNC_LISTEN", a.cfg.Listen, err)
 	}
 	receiver := a.receiver()
 	receiver.Start(ctx)

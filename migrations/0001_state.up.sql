@@ -40,8 +40,10 @@ CREATE TABLE closesync.records (
     last_synced_at timestamptz,
     alias_of       text,
     parked         jsonb,
-    UNIQUE (connection, object_type, close_id),
-    UNIQUE (connection, object_type, local_key)
+    -- The selective column first: a look-up by ids then cannot be planned as a
+    -- scan of everything of one type, even before the table has statistics.
+    UNIQUE (close_id, object_type, connection),
+    UNIQUE (local_key, object_type, connection)
 ) WITH (fillfactor = 90);
 CREATE INDEX records_not_synced ON closesync.records (connection, object_type, state) WHERE state <> 'synced';
 

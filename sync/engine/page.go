@@ -15,6 +15,9 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 	byType := map[string]map[string]mapping.Remote{}
 	flatten(byType, records)
 	for objectType, byID := range byType {
+		if silent {
+			break // the first load: nothing is known yet
+		}
 		if err := e.dropUnchanged(ctx, objectType, byID); err != nil {
 			return 0, err
 		}

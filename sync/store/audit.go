@@ -15,28 +15,43 @@ import (
 // since. Such a record needs no decision, and most of a full compare is that.
 func (s *Store) Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error) {
 	same := make([]bool, len(ids))
-	t := s.tables[objectType]
+	t := s.table(objectType)
 	if t == nil || len(ids) == 0 {
 		return same, nil
 	}
+	// The row is looked up by a subquery, not a join: without statistics a join
+	// is planned as a scan of both tables.
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
-		SELECT v.n FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS v(id, hash, n)
-		JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.close_id = v.id AND r.remote_hash = v.hash AND r.state = 'synced'
-		JOIN %s t ON t.%s = r.local_key::%s AND t.xmin::text::bigint = r.local_xid`, t.name, t.key, t.keyCast), s.id, objectType, ids, hashes)
+		SELECT r.close_id, r.remote_hash FROM closesync.records r
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = ANY ($3) AND r.state = 'synced'
+		  AND r.local_xid = (SELECT t.xmin::text::bigint FROM %s t WHERE t.%s = r.local_key::%s)`, t.name, t.key, t.keyCast), s.id, objectType, ids)
 	if err != nil {
 		return nil, fmt.Errorf("store.Unchanged: %w", err)
 	}
-	positions, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	for _, n := range positions {
-		same[n-1] = true
+	defer rows.Close()
+	known := make(map[string]int64, len(ids))
+	for rows.Next() {
+		var id string
+		var hash int64
+		if err := rows.Scan(&id, &hash); err != nil {
+			return nil, fmt.Errorf("store.Unchanged: %w", err)
+		}
+		known[id] = hash
 	}
-	return same, err
+	for i, id := range ids {
+		hash, ok := known[id]
+		same[i] = ok && hash == hashes[i]
+	}
+	return same, rows.Err()
 }
 
 // AuditRows marks what triggers did not report: rows written by somebody else
 // since our last write, rows without a record, and records whose row is gone.
 func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
-	t := s.tables[objectType]
+	t := s.table(objectType)
+	if t == nil {
+		return 0, nil
+	}
 	marked := 0
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		marked = 0

@@ -9,8 +9,13 @@ import (
 // chain lets the content of events stand for a reading of Close, which saves a
 // GET: it may when for every changed field the event's old value is what the
 // base holds, so that nothing happened in between that we have not seen. A
-// record never seen may be taken from its created event.
+// record never seen may be taken from its created event. A record in an open
+// conflict or with parked fields has a base that Close does not hold, which
+// stands for nothing.
 func chain(o *mapping.Object, st *State, events []mapping.Event) (Reading, bool) {
+	if st.Status != Synced || len(st.Parked) > 0 {
+		return Reading{}, false
+	}
 	events = slices.Clone(events)
 	slices.SortStableFunc(events, func(a, b mapping.Event) int { return a.Updated.Compare(b.Updated) })
 	base := st.Base

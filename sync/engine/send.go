@@ -81,6 +81,7 @@ func (r *round) takeAnswer(o *mapping.Object, now *State, c *Claim, in *Intent, 
 	side := reconcile.Side{Exists: true, Record: answer.Record, At: answer.Version}
 	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side})
 	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}}
+	keepParked(out, now, in.Sent)
 	if in.Action == reconcile.Create {
 		out.CloseID = answer.ID
 	}
@@ -93,6 +94,19 @@ func (r *round) takeAnswer(o *mapping.Object, now *State, c *Claim, in *Intent, 
 		out.Version, out.Hash = now.Version, 0
 	}
 	now.Outcome = out
+}
+
+// keepParked leaves in sight the fields that Close refused and that this write
+// did not carry.
+func keepParked(out *Outcome, now *State, sent mapping.Record) {
+	for name, message := range now.Parked {
+		if _, carried := sent[name]; !carried {
+			out.Parked[name] = message
+		}
+	}
+	if len(out.Parked) > 0 {
+		out.Status, out.Error, out.Class = Errored, now.Error, "invalid"
+	}
 }
 
 // again1 locks one record anew and finishes its claim with what decide says.
@@ -140,7 +154,7 @@ func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallEr
 	return r.again1(ctx, st, c, func(now *State) {
 		parked := map[string]string{}
 		for path, message := range call.Fields {
-			if f, ok := sentField(o, sent, path); ok {
+			if f, ok := sentField(sent, path); ok {
 				parked[f] = message
 			}
 		}
@@ -153,6 +167,7 @@ func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallEr
 		}
 		out := &Outcome{Status: Errored, Class: call.Class, Error: call.Message, Parked: parked}
 		out.Plan.Base = now.Base
+		putBackParents(o, now, out)
 		if rest > 0 && st.Outcome.Intent.Action == reconcile.Update {
 			out.Mark, out.Fetch = true, true
 		}
@@ -161,13 +176,25 @@ func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallEr
 	})
 }
 
+// putBackParents undoes a move that Close refused (contract.md §4): a child
+// that hangs elsewhere here than there would be deleted with the wrong lead.
+func putBackParents(o *mapping.Object, now *State, out *Outcome) {
+	for _, f := range o.Parents() {
+		home := now.Base.Get(f.Close)
+		if out.Parked[f.Close] == "" || !f.Required || home.IsNull() || !now.Local.Exists {
+			continue
+		}
+		out.Plan.Local = reconcile.Update
+		out.Plan.LocalSet = mapping.Record{f.Close: home}
+	}
+}
+
 // sentField finds the sent field that a path of Close's field errors means.
-func sentField(o *mapping.Object, sent mapping.Record, path string) (string, bool) {
+func sentField(sent mapping.Record, path string) (string, bool) {
 	for f := range sent {
 		if path == f || strings.HasPrefix(path, f+".") {
 			return f, true
 		}
 	}
-	_ = o
 	return "", false
 }

@@ -36,6 +36,8 @@ type World struct {
 	Store   *store.Store
 	Remote  *remote.Remote
 	Engine  *engine.Engine
+	// List gives the records of Close as it holds them; nil means Close.List.
+	List func(objectType string) []map[string]any
 }
 
 // Options choose the world; zero values give the built-in mapping and an empty

@@ -15,7 +15,11 @@ import (
 func (w *World) closeSide(o *mapping.Object) map[string]map[string]string {
 	w.T.Helper()
 	found := map[string]map[string]string{}
-	for _, fields := range w.Close.List(o.Type) {
+	list := w.List
+	if list == nil {
+		list = w.Close.List
+	}
+	for _, fields := range list(o.Type) {
 		raw, err := json.Marshal(fields)
 		require.NoError(w.T, err)
 		r, err := mapping.DecodeRemote(o, raw, nil)

@@ -28,10 +28,10 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func([]*engin
 		}
 		for _, objectType := range mapping.Types() {
 			ids, closeIDs := b.IDs[objectType], b.CloseIDs[objectType]
-			if s.tables[objectType] == nil || len(ids)+len(closeIDs) == 0 {
+			if s.table(objectType) == nil || len(ids)+len(closeIDs) == 0 {
 				continue
 			}
-			states, err := s.load(ctx, tx, objectType, ids, closeIDs)
+			states, err := s.loadTrue(ctx, tx, objectType, ids, closeIDs)
 			if err != nil {
 				return err
 			}
@@ -54,6 +54,22 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func([]*engin
 	return nil
 }
 
+// loadTrue loads states; a TRUNCATE that nobody absorbed yet is taken in first.
+func (s *Store) loadTrue(ctx context.Context, tx pgx.Tx, objectType string, ids []int64, closeIDs []string) ([]*engine.State, error) {
+	states, err := s.load(ctx, tx, objectType, ids, closeIDs)
+	if err != nil {
+		return nil, err
+	}
+	emptied, err := s.emptied(ctx, tx, objectType, states)
+	if err != nil || !emptied {
+		return states, err
+	}
+	if err := s.forgetRows(ctx, tx, objectType); err != nil {
+		return nil, err
+	}
+	return s.load(ctx, tx, objectType, ids, closeIDs)
+}
+
 // writing is the state of one Decide transaction.
 type writing struct {
 	*Store
@@ -65,7 +81,7 @@ type writing struct {
 
 // apply carries out the outcomes of one object type.
 func (w *writing) apply(ctx context.Context, objectType string, states []*engine.State) error {
-	t := w.tables[objectType]
+	t := w.table(objectType)
 	var decided []*engine.State
 	for _, st := range states {
 		if st.Outcome != nil {
@@ -194,7 +210,7 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 	if err := w.updateRows(ctx, w.tx, t, updates, parents); err != nil {
 		return err
 	}
-	if err := w.deleteRows(ctx, w.tx, t, deletes); err != nil {
+	if err := w.deleteParents(ctx, t, deletes); err != nil {
 		return err
 	}
 	if err := w.setColumn(ctx, w.tx, t, t.object.OnClose.Column, "true", flags); err != nil {

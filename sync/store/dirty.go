@@ -14,17 +14,19 @@ import (
 // Claim takes up to n due records for this worker until the lease ends. Others
 // pass over them (SKIP LOCKED); a claim whose lease ended may be taken again,
 // under a higher fence.
+// Records of a table that is gone wait until it is back.
 func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engine.Claim, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH due AS (
-			SELECT record_id FROM closesync.dirty
+			SELECT record_id FROM closesync.dirty m
 			WHERE connection = $1 AND not_before <= clock_timestamp() AND lease_until < clock_timestamp()
+			  AND ($4::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($4)))
 			ORDER BY priority DESC, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 		UPDATE closesync.dirty d SET lease_until = clock_timestamp() + $3::interval, fence = d.fence + 1
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
 		          d.refetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
-		s.id, n, lease)
+		s.id, n, lease, s.onlyUsable())
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
 	}
@@ -43,6 +45,14 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 		claims = append(claims, &c)
 	}
 	return claims, rows.Err()
+}
+
+// onlyUsable is nil when every mapped table is there.
+func (s *Store) onlyUsable() []string {
+	if list := s.usable(); len(list) < len(s.objects) {
+		return list
+	}
+	return nil
 }
 
 // checkFences drops the claims that somebody else took over since: a worker
@@ -107,13 +117,16 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 			WHERE d.record_id = v.id AND d.gen = v.gen`, done, doneGen); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp() WHERE record_id = ANY ($1)`, done); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp(), attempts = 0
+			WHERE record_id = ANY ($1)`, done); err != nil {
 			return err
 		}
 	}
 	for _, c := range retry {
-		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp() + $2::interval,
-			attempts = attempts + 1, refetch = true WHERE record_id = $1`, c.RecordID, c.Retry); err != nil {
+		// A hint that came meanwhile does not wait for the pause of the old try.
+		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', refetch = true, attempts = attempts + 1,
+			not_before = CASE WHEN gen = $3 THEN clock_timestamp() + $2::interval ELSE least(not_before, clock_timestamp() + $2::interval) END
+			WHERE record_id = $1`, c.RecordID, c.Retry, c.Gen); err != nil {
 			return err
 		}
 	}
@@ -180,6 +193,9 @@ func (s *Store) markLocal(ctx context.Context, q Querier, objectType string, key
 		SELECT $1, $2, v FROM unnest($3::text[]) AS v ORDER BY v ON CONFLICT (connection, object_type, local_key) DO NOTHING`, s.id, objectType, keys); err != nil {
 		return err
 	}
+	if err := s.linkKnown(ctx, q, objectType, keys); err != nil {
+		return err
+	}
 	rows, err := q.Query(ctx, `SELECT id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND local_key = ANY ($3)`, s.id, objectType, keys)
 	if err != nil {
 		return err
@@ -227,7 +243,9 @@ func (w *writing) markAgain(ctx context.Context) error {
 func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
 	var wait *float64
 	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until)) - clock_timestamp())::float8
-		FROM closesync.dirty WHERE connection = $1 AND not_before < 'infinity'`, s.id).Scan(&wait)
+		FROM closesync.dirty m WHERE connection = $1 AND not_before < 'infinity'
+		  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($2)))`,
+		s.id, s.onlyUsable()).Scan(&wait)
 	if err != nil || wait == nil {
 		return 0, false, err
 	}

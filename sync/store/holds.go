@@ -33,8 +33,11 @@ func (s *Store) Approved(ctx context.Context, recordIDs []int64) (map[int64]stri
 // Counts gives what the guards decide from: what was sent in the window and
 // what waits to be sent.
 func (s *Store) Counts(ctx context.Context, objectType string, window time.Duration) (engine.GuardCounts, error) {
-	t := s.tables[objectType]
+	t := s.table(objectType)
 	var c engine.GuardCounts
+	if t == nil {
+		return c, nil
+	}
 	err := s.pool.QueryRow(ctx, `
 		SELECT count(*) FILTER (WHERE action = 'delete'), count(*) FILTER (WHERE action = 'create') FROM closesync.intents
 		WHERE connection = $1 AND object_type = $2 AND created_at > clock_timestamp() - $3::interval AND state = 'done'
@@ -43,12 +46,18 @@ func (s *Store) Counts(ctx context.Context, objectType string, window time.Durat
 	if err != nil {
 		return c, err
 	}
+	// What an open hold keeps back still waits to be sent: else the last few of
+	// a mass delete would find themselves alone and pass.
 	err = s.pool.QueryRow(ctx, `
-		SELECT count(*) FILTER (WHERE r.close_id IS NOT NULL AND NOT EXISTS (SELECT FROM `+t.name+` t WHERE t.`+t.key+` = r.local_key::`+t.keyCast+`)),
-		       count(*) FILTER (WHERE r.close_id IS NULL)
-		FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id
-		WHERE d.connection = $1 AND r.object_type = $2 AND r.local_key IS NOT NULL AND r.state <> 'deleted'
-		  AND NOT EXISTS (SELECT FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id WHERE i.record_id = r.id AND h.status <> 'open')`,
+		WITH held AS (SELECT i.record_id, h.kind FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id
+		    WHERE h.connection = $1 AND h.object_type = $2 AND h.status = 'open'),
+		due AS (SELECT r.close_id IS NULL AS fresh, EXISTS (SELECT FROM `+t.name+` t WHERE t.`+t.key+` = r.local_key::`+t.keyCast+`) AS there
+		    FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id
+		    WHERE d.connection = $1 AND r.object_type = $2 AND r.local_key IS NOT NULL AND r.state <> 'deleted'
+		      AND NOT EXISTS (SELECT FROM held WHERE held.record_id = r.id)
+		      AND NOT EXISTS (SELECT FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id WHERE i.record_id = r.id AND h.status <> 'open'))
+		SELECT (SELECT count(*) FROM due WHERE NOT fresh AND NOT there) + (SELECT count(*) FROM held WHERE kind = 'delete'),
+		       (SELECT count(*) FROM due WHERE fresh) + (SELECT count(*) FROM held WHERE kind = 'create')`,
 		s.id, objectType).Scan(&c.PendingDeletes, &c.PendingCreates)
 	if err != nil || c.PendingDeletes+c.Deletes < 5 {
 		return c, err

@@ -104,7 +104,7 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 	}
 	marks := map[string]map[string][]mark{}
 	add := func(objectType, id string, m mark) {
-		if s.tables[objectType] == nil || id == "" {
+		if s.table(objectType) == nil || id == "" {
 			return
 		}
 		if marks[objectType] == nil {

@@ -107,7 +107,7 @@ func deref[T any](p *T) T {
 
 // loadRows reads and locks the rows of the states that have one.
 func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, states []*engine.State, xids map[*engine.State]int64) error {
-	t := s.tables[objectType]
+	t := s.table(objectType)
 	byKey := map[string]*engine.State{}
 	var keys []string
 	for _, st := range states {

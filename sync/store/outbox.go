@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"closesync/sync/engine"
 )
 
 // hint is one captured local change.
@@ -48,22 +50,16 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncated []string, err error) {
 	marks := map[string]map[string]time.Time{}
 	for _, h := range hints {
-		if s.tables[h.ObjectType] == nil {
+		if s.table(h.ObjectType) == nil {
 			continue
 		}
 		if h.Operation == "T" {
 			truncated = append(truncated, h.ObjectType)
+			delete(marks, h.ObjectType) // those rows are gone, and not by a delete
 			if err := s.forgetRows(ctx, tx, h.ObjectType); err != nil {
 				return nil, err
 			}
 			continue
-		}
-		if h.OldKey != nil {
-			// The row's key changed: the link stays with the row (fault C29).
-			if _, err := tx.Exec(ctx, `UPDATE closesync.records SET local_key = $4 WHERE connection = $1 AND object_type = $2 AND local_key = $3`,
-				s.id, h.ObjectType, *h.OldKey, h.Key); err != nil {
-				return nil, err
-			}
 		}
 		if marks[h.ObjectType] == nil {
 			marks[h.ObjectType] = map[string]time.Time{}
@@ -71,6 +67,9 @@ func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncat
 		marks[h.ObjectType][h.Key] = h.At
 	}
 	for objectType, keys := range marks {
+		if err := s.rekey(ctx, tx, objectType, hints); err != nil {
+			return nil, err
+		}
 		if err := s.markLocalAt(ctx, tx, objectType, keys); err != nil {
 			return nil, err
 		}
@@ -95,17 +94,43 @@ func (s *Store) markLocalAt(ctx context.Context, tx pgx.Tx, objectType string, m
 }
 
 // forgetRows makes the records of an emptied table look never seen here, so
-// that the next full load fills it again and nothing is deleted in Close
-// (fault C18).
+// that they are read again and the table is filled, and nothing is deleted in
+// Close (fault C18). A new row may have got an old key meanwhile: only the
+// Close id in the row proves that it is the same.
 func (s *Store) forgetRows(ctx context.Context, tx pgx.Tx, objectType string) error {
-	t := s.tables[objectType]
-	_, err := tx.Exec(ctx, fmt.Sprintf(`
-		UPDATE closesync.records r SET local_key = NULL, base = NULL, remote_hash = NULL, remote_version = NULL, local_xid = NULL
-		WHERE r.connection = $1 AND r.object_type = $2 AND r.state <> 'deleted'
-		  AND NOT EXISTS (SELECT FROM %s t WHERE t.%s = r.local_key::%s)`, t.name, t.key, t.keyCast), s.id, objectType)
+	t := s.table(objectType)
+	same := fmt.Sprintf("SELECT FROM %s t WHERE t.%s = r.local_key::%s", t.name, t.key, t.keyCast)
+	_, err := tx.Exec(ctx, fmt.Sprintf(`DELETE FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2
+		AND r.close_id IS NULL AND r.local_key IS NOT NULL AND NOT EXISTS (%s)
+		AND NOT EXISTS (SELECT FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = r.id AND i.state IN ('open', 'unknown'))`, same), s.id, objectType)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `DELETE FROM closesync.checkpoints WHERE connection = $1 AND stream = 'backfill'`, s.id)
-	return err
+	rows, err := tx.Query(ctx, fmt.Sprintf(`
+		UPDATE closesync.records r SET local_key = NULL, base = NULL, remote_hash = NULL, remote_version = NULL, local_xid = NULL
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id IS NOT NULL AND r.local_key IS NOT NULL AND r.state <> 'deleted'
+		  AND NOT EXISTS (%s AND t.%s::text = r.close_id) RETURNING r.id`, same, t.closeID), s.id, objectType)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	return s.markIDs(ctx, tx, ids, true, engine.Cause{"source": "truncate"}, 0, 0)
+}
+
+// emptied reports whether a mapped table was truncated and the hint of it is
+// still to be absorbed: a row missing now is not a row deleted.
+func (s *Store) emptied(ctx context.Context, tx pgx.Tx, objectType string, states []*engine.State) (bool, error) {
+	missing := false
+	for _, st := range states {
+		missing = missing || (st.LocalKey != "" && !st.Local.Exists && st.Status != engine.Deleted)
+	}
+	if !missing {
+		return false, nil
+	}
+	var found bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.outbox WHERE connection = $1 AND object_type = $2 AND operation = 'T')`, s.id, objectType).Scan(&found)
+	return found, err
 }

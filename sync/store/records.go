@@ -158,53 +158,48 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	text := func() []*string { return make([]*string, n) }
 	closes, keys, bases, errs, classes, aliases, parked := text(), text(), text(), text(), text(), text(), text()
 	versions, statuses := make([]*time.Time, n), make([]string, n)
-	var taken []string
+	taken := map[string]*engine.State{}
 	for i, st := range states {
 		r := w.row(st)
 		ids[i], closes[i], keys[i], bases[i], versions[i], hashes[i] = r.ID, r.CloseID, r.LocalKey, r.Base, r.Version, r.Hash
 		statuses[i], errs[i], classes[i], aliases[i], parked[i] = r.State, r.Error, r.Class, r.Alias, r.Parked
 		if st.CloseID == "" && r.CloseID != nil {
-			taken = append(taken, *r.CloseID)
+			taken[*r.CloseID] = st
 		}
 	}
 	if err := w.dropStandIns(ctx, states[0].Type, taken); err != nil {
 		return err
 	}
+	t := w.table(states[0].Type)
 	_, err := w.tx.Exec(ctx, `
 		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::jsonb, remote_version = v.version,
 		       remote_hash = v.hash, state = v.state, last_error = v.err, error_class = v.class, alias_of = v.alias,
-		       parked = v.parked::jsonb, last_synced_at = clock_timestamp(),
+		       parked = v.parked::jsonb, last_synced_at = clock_timestamp(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
 		       attempts = CASE WHEN v.err IS NULL THEN 0 ELSE r.attempts + 1 END
 		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[],
 		            $9::text[], $10::text[], $11::text[])
 		     AS v(id, close_id, local_key, base, version, hash, state, err, class, alias, parked)
+		LEFT JOIN `+t.name+` t ON t.`+t.key+` = v.local_key::`+t.keyCast+`
 		WHERE r.id = v.id`, ids, closes, keys, bases, versions, hashes, statuses, errs, classes, aliases, parked)
-	if err != nil {
-		return err
-	}
-	return w.noteXIDs(ctx, states)
-}
-
-// noteXIDs remembers which transaction last wrote each row.
-func (w *writing) noteXIDs(ctx context.Context, states []*engine.State) error {
-	var ids []int64
-	for _, st := range states {
-		ids = append(ids, st.ID)
-	}
-	t := w.tables[states[0].Type]
-	_, err := w.tx.Exec(ctx, `
-		UPDATE closesync.records r SET local_xid = t.xmin::text::bigint FROM `+t.name+` t
-		WHERE r.id = ANY ($1) AND r.local_key IS NOT NULL AND t.`+t.key+` = r.local_key::`+t.keyCast, ids)
 	return err
 }
 
 // dropStandIns removes the records that hints made for a Close id before its
-// create was linked; their marks move to the linked record by markAgain.
-func (w *writing) dropStandIns(ctx context.Context, objectType string, closeIDs []string) error {
-	if len(closeIDs) == 0 {
+// create was linked. Those hints may tell of edits after the create, so the
+// linked record takes over their marks.
+func (w *writing) dropStandIns(ctx context.Context, objectType string, taken map[string]*engine.State) error {
+	if len(taken) == 0 {
 		return nil
 	}
-	_, err := w.tx.Exec(ctx, `DELETE FROM closesync.records WHERE connection = $1 AND object_type = $2
-		AND close_id = ANY ($3) AND local_key IS NULL`, w.id, objectType, closeIDs)
+	rows, err := w.tx.Query(ctx, `DELETE FROM closesync.records WHERE connection = $1 AND object_type = $2
+		AND close_id = ANY ($3) AND local_key IS NULL RETURNING close_id`, w.id, objectType, keysOf(taken))
+	if err != nil {
+		return err
+	}
+	dropped, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, id := range dropped {
+		o := taken[id].Outcome
+		o.Mark, o.Fetch = true, true
+	}
 	return err
 }

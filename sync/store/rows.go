@@ -193,7 +193,7 @@ func (s *Store) setColumn(ctx context.Context, tx pgx.Tx, t *table, name, expres
 // first is deleted by a merge: a cascade would take them with it.
 func (s *Store) moveChildren(ctx context.Context, tx pgx.Tx, parent, fromKey, toKey string) error {
 	for _, objectType := range mapping.Types() {
-		t := s.tables[objectType]
+		t := s.table(objectType)
 		if t == nil {
 			continue
 		}

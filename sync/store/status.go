@@ -126,15 +126,11 @@ func (s *Store) Status(ctx context.Context, in StatusInput) (ConnectionStatus, e
 }
 
 func (s *Store) statusConnection(ctx context.Context, c *ConnectionStatus) error {
-	var subscribed bool
-	err := s.pool.QueryRow(ctx, `SELECT organization_id, last_delivery_at, coalesce(webhook ->> 'id', '') <> '', pause_to_close, pause_from_close
+	err := s.pool.QueryRow(ctx, `SELECT organization_id, last_delivery_at, coalesce(webhook ->> 'state',
+		CASE WHEN webhook ->> 'id' <> '' THEN 'active' ELSE 'absent' END), pause_to_close, pause_from_close
 		FROM closesync.connections WHERE id = $1`, s.id).
-		Scan(&c.OrganizationID, &c.Webhook.LastDeliveryAt, &subscribed, &c.Paused.ToClose, &c.Paused.FromClose)
+		Scan(&c.OrganizationID, &c.Webhook.LastDeliveryAt, &c.Webhook.State, &c.Paused.ToClose, &c.Paused.FromClose)
 	c.Webhook.LastDeliveryAt = utc(c.Webhook.LastDeliveryAt)
-	c.Webhook.State = "absent"
-	if subscribed {
-		c.Webhook.State = "active"
-	}
 	return err
 }
 
@@ -148,13 +144,13 @@ func (s *Store) statusRecords(ctx context.Context, c *ConnectionStatus) error {
 	if err != nil {
 		return err
 	}
-	for t := range s.tables {
+	for t := range s.tableSet() {
 		c.Objects[t] = ObjectStatus{}
 	}
 	var t string
 	var o ObjectStatus
 	_, err = pgx.ForEachRow(rows, []any{&t, &o.Linked, &o.Conflicts, &o.Errors, &o.Held, &o.Hidden}, func() error {
-		if s.tables[t] != nil {
+		if s.table(t) != nil {
 			c.Objects[t] = o
 		}
 		return nil
@@ -164,7 +160,7 @@ func (s *Store) statusRecords(ctx context.Context, c *ConnectionStatus) error {
 
 func (s *Store) statusRows(ctx context.Context, c *ConnectionStatus) error {
 	for _, objectType := range mapping.Types() {
-		t := s.tables[objectType]
+		t := s.table(objectType)
 		if t == nil {
 			continue
 		}

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +34,7 @@ type Store struct {
 	name    string
 	id      int32
 	objects map[string]*mapping.Object
-	tables  map[string]*table
+	tables  atomic.Pointer[map[string]*table]
 	log     *slog.Logger
 	enqueue func(ctx context.Context, tx pgx.Tx) error
 }
@@ -50,7 +53,7 @@ type Options struct {
 // Open finds or makes the connection's row and reads the catalogue of the
 // mapped tables. It writes nothing else.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{pool: o.Pool, name: o.Connection, objects: o.Objects, log: o.Logger, enqueue: o.Enqueue, tables: map[string]*table{}}
+	s := &Store{pool: o.Pool, name: o.Connection, objects: o.Objects, log: o.Logger, enqueue: o.Enqueue}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -67,21 +70,43 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // Refresh reads the catalogue of the mapped tables again: columns come, go and
-// change their type while the worker runs.
+// change their type while the worker runs. A table that is gone stops its own
+// type alone: nothing is read, written or deleted for it until it is back
+// (fault C17). The error names such tables.
 func (s *Store) Refresh(ctx context.Context) error {
+	tables := map[string]*table{}
+	var gone []error
 	for _, t := range mapping.Types() {
 		o := s.objects[t]
 		if o == nil {
 			continue
 		}
 		tab, err := readTable(ctx, s.pool, o)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrNoTable):
+			gone = append(gone, err)
+		case err != nil:
 			return err
+		default:
+			tables[t] = tab
 		}
-		s.tables[t] = tab
+	}
+	s.tables.Store(&tables)
+	return errors.Join(gone...)
+}
+
+// table gives a mapped table as it was last read; nil if it is not usable.
+func (s *Store) table(objectType string) *table { return s.tableSet()[objectType] }
+
+func (s *Store) tableSet() map[string]*table {
+	if p := s.tables.Load(); p != nil {
+		return *p
 	}
 	return nil
 }
+
+// usable lists the object types whose tables can be worked with.
+func (s *Store) usable() []string { return slices.Sorted(maps.Keys(s.tableSet())) }
 
 // Pool gives the pool to what shares it: River, health checks.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
@@ -103,6 +128,13 @@ func (s *Store) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 			}
 			return f(tx)
 		})
+		if err != nil && attempt == 0 && schemaMoved(err) {
+			// Another user's DDL: the next try works with the tables as they are.
+			if err := s.Refresh(ctx); err != nil && !errors.Is(err, ErrNoTable) {
+				return err
+			}
+			continue
+		}
 		if err == nil || attempt >= 8 || !again(err) {
 			return err
 		}
@@ -114,9 +146,27 @@ func (s *Store) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	}
 }
 
+// again reports whether a repetition may succeed. A unique key of a user's own
+// table is no lost race: their rule refuses the row.
 func again(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return false
+	}
+	switch pgErr.Code {
+	case "40001", "40P01":
+		return true
+	case "23505":
+		return pgErr.SchemaName == "closesync"
+	}
+	return false
+}
+
+// schemaMoved reports whether a statement met a table, a column or a type that
+// is no longer what the catalogue said (faults C14, C15, C17).
+func schemaMoved(err error) bool {
 	switch Code(err) {
-	case "40001", "40P01", "23505":
+	case "42P01", "42703", "42804", "3F000", "0A000":
 		return true
 	}
 	return false

@@ -22,7 +22,7 @@ const (
 // must be noticed to be put back.
 func (s *Store) EnsureTriggers(ctx context.Context) (repaired []string, err error) {
 	for _, objectType := range mapping.Types() {
-		t := s.tables[objectType]
+		t := s.table(objectType)
 		if t == nil {
 			continue
 		}

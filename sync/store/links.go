@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// linkKnown links rows that a local program inserted with a Close id: a row
+// restored, or moved from another table. The record that has the id already
+// takes the row over, unless it has a living row; so nothing is created twice.
+// Only the records of the given local keys are looked at.
+func (s *Store) linkKnown(ctx context.Context, q Querier, objectType string, keys []string) error {
+	t := s.table(objectType)
+	if t == nil || len(keys) == 0 {
+		return nil
+	}
+	rows, err := q.Query(ctx, fmt.Sprintf(`
+		SELECT r.id, r.local_key, t.%[2]s::text AS close_id FROM closesync.records r
+		JOIN %[1]s t ON t.%[3]s = r.local_key::%[4]s
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key = ANY ($3) AND r.close_id IS NULL AND coalesce(t.%[2]s::text, '') <> ''
+		  AND NOT EXISTS (SELECT FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = r.id AND i.state IN ('open', 'unknown'))
+		ORDER BY r.id`, t.name, t.closeID, t.key, t.keyCast), s.id, objectType, keys)
+	if err != nil {
+		return err
+	}
+	type found struct {
+		ID           int64
+		Key, CloseID string
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[found])
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		if err := s.linkOne(ctx, q, t, f.ID, f.Key, f.CloseID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkOne gives the Close id to the row's record, or the row to the id's.
+func (s *Store) linkOne(ctx context.Context, q Querier, t *table, id int64, key, closeID string) error {
+	_, err := q.Exec(ctx, `UPDATE closesync.records SET close_id = $2 WHERE id = $1
+		AND NOT EXISTS (SELECT FROM closesync.records o WHERE o.connection = $3 AND o.object_type = $4 AND o.close_id = $2)`,
+		id, closeID, s.id, t.object.Type)
+	if err != nil {
+		return err
+	}
+	tag, err := q.Exec(ctx, fmt.Sprintf(`DELETE FROM closesync.records r USING closesync.records o
+		WHERE r.id = $1 AND r.close_id IS NULL AND o.connection = $2 AND o.object_type = $3 AND o.close_id = $4 AND o.state <> 'deleted'
+		  AND NOT EXISTS (SELECT FROM %s t WHERE t.%s = o.local_key::%s)`, t.name, t.key, t.keyCast), id, s.id, t.object.Type, closeID)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	_, err = q.Exec(ctx, `UPDATE closesync.records SET local_key = $4, local_xid = NULL WHERE connection = $1 AND object_type = $2 AND close_id = $3`,
+		s.id, t.object.Type, closeID, key)
+	return err
+}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/jedib0t/go-pretty/v6/table"
+	pretty "github.com/jedib0t/go-pretty/v6/table"
 )
 
 // show prints a list: with --json as one array, else as a table for people.
@@ -21,9 +21,14 @@ func show[T any](o *options, list []T, header []string, cells func(T) []any) err
 		_, err := fmt.Fprintln(o.err, "none")
 		return err
 	}
-	t := table.NewWriter()
+	return table(o, list, header, cells)
+}
+
+// table prints for people.
+func table[T any](o *options, list []T, header []string, cells func(T) []any) error {
+	t := pretty.NewWriter()
 	t.SetOutputMirror(o.out)
-	t.SetStyle(table.StyleLight)
+	t.SetStyle(pretty.StyleLight)
 	t.AppendHeader(row(header))
 	for _, item := range list {
 		t.AppendRow(cells(item))
@@ -32,8 +37,8 @@ func show[T any](o *options, list []T, header []string, cells func(T) []any) err
 	return nil
 }
 
-func row(names []string) table.Row {
-	r := make(table.Row, len(names))
+func row(names []string) pretty.Row {
+	r := make(pretty.Row, len(names))
 	for i, n := range names {
 		r[i] = n
 	}

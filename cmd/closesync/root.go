@@ -7,12 +7,25 @@ import (
 // commands lists the subcommands in the order of the help.
 func commands(o *options) []*cobra.Command {
 	return []*cobra.Command{
-		newConfigCommand(o),
-		newMigrateCommand(o),
 		newRunCommand(o),
-		newRequestCommand(o),
+		newStatusCommand(o),
+		newCheckCommand(o),
+		newMigrateCommand(o),
+		newConflictsCommand(o),
+		newErrorsCommand(o),
+		newHoldsCommand(o),
+		newHistoryCommand(o),
+		newWhyCommand(o),
+		newPauseCommand(o),
+		newResumeCommand(o),
 		newRecordCommand(o),
+		newRequestCommand(o),
+		newWebhookCommand(o),
+		newConnectionCommand(o),
+		newMappingCommand(o),
+		newAdoptCommand(o),
 		newSandboxCommand(o),
+		newConfigCommand(o),
 		newHealthcheckCommand(o),
 		newVersionCommand(o),
 	}

@@ -1,19 +1,41 @@
 package main
 
-import "context"
+import (
+	"context"
 
-// status gives what `status --json` prints.
-func (a *app) status(ctx context.Context) (any, error) { return map[string]any{"version": version()}, ctx.Err() }
+	"closesync/sync/store"
+)
+
+// status gives what `status --json` prints, from what the worker knows without
+// asking Close.
+func (a *app) status(ctx context.Context) (any, error) {
+	list := []store.ConnectionStatus{}
+	for _, c := range a.conns {
+		in := store.StatusInput{API: store.APIState{OK: true}, OrganizationID: c.orgID, Rate: rateStates(c.client.Limits())}
+		if err := c.allowed(ctx); err != nil {
+			in.API = store.APIState{Error: text(err.Error())}
+		}
+		p50, p99 := a.lag.quantiles()
+		in.Lag = store.Lag{FromCloseP50: p50, FromCloseP99: p99, ToCloseP50: p50, ToCloseP99: p99}
+		one, err := c.store.Status(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return document(list), nil
+}
 
 // unfinished ends run --once: exit code 3 if something waits for a person.
 func (a *app) unfinished(ctx context.Context) error {
-	var open int
-	err := a.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.record_status WHERE state IN ('pending', 'conflict', 'error', 'held')`).Scan(&open)
-	if err != nil {
-		return err
-	}
-	if open > 0 {
-		return &exitError{exitOpen, nil}
+	for _, c := range a.conns {
+		one, err := c.store.Status(ctx, store.StatusInput{})
+		if err != nil {
+			return err
+		}
+		if one.Open() {
+			return &exitError{code: exitOpen}
+		}
 	}
 	return nil
 }

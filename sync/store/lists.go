@@ -88,12 +88,13 @@ type HoldItem struct {
 	DecidedAt  *time.Time `json:"decided_at"`
 }
 
+const holdColumns = `SELECT h.id, c.name, h.kind, h.object_type,
+	(SELECT count(*) FROM closesync.hold_items i WHERE i.hold_id = h.id), h.status, h.reason, h.created_at, h.decided_at
+	FROM closesync.holds h JOIN closesync.connections c ON c.id = h.connection `
+
 // Holds lists the open holds, or decided ones too.
 func (l Lists) Holds(ctx context.Context, decided bool, limit int) ([]HoldItem, error) {
-	return collect[HoldItem](ctx, l.q, `SELECT h.id, c.name, h.kind, h.object_type,
-		(SELECT count(*) FROM closesync.hold_items i WHERE i.hold_id = h.id), h.status, h.reason, h.created_at, h.decided_at
-		FROM closesync.holds h JOIN closesync.connections c ON c.id = h.connection
-		WHERE ($1 = '' OR c.name = $1) AND ($2 OR h.status = 'open') ORDER BY h.id DESC LIMIT $3`, l.connection, decided, limit)
+	return collect[HoldItem](ctx, l.q, holdColumns+`WHERE ($1 = '' OR c.name = $1) AND ($2 OR h.status = 'open') ORDER BY h.id DESC LIMIT $3`, l.connection, decided, limit)
 }
 
 // RunItem is one row of the view runs.

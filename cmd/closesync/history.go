@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"closesync/sync/store"
+)
+
+func newHistoryCommand(o *options) *cobra.Command {
+	return o.jsonFlag(&cobra.Command{
+		Use: "history ID", Short: "Show every change of a record", Args: cobra.ExactArgs(1),
+		Long: "Show every change of a record. ID is a Close id, a local key, or OBJECT/KEY, as in lead/12.",
+		RunE: o.reading(func(ctx context.Context, s *session, args []string) error {
+			list, err := s.lists.History(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return show(o, list, []string{"at", "object", "direction", "action", "field", "old", "new", "cause"}, func(j store.JournalItem) []any {
+				return []any{moment(&j.At), j.ObjectType, j.Direction, j.Action, optional(j.Field), plain(j.OldValue), plain(j.NewValue), plain(j.Cause)}
+			})
+		}),
+	})
+}
+
+func newWhyCommand(o *options) *cobra.Command {
+	return o.jsonFlag(&cobra.Command{
+		Use: "why ID", Short: "Explain the present state of a record", Args: cobra.ExactArgs(1),
+		Long: "Explain the present state of a record. ID is a Close id, a local key, or OBJECT/KEY, as in lead/12.",
+		RunE: o.reading(func(ctx context.Context, s *session, args []string) error {
+			list, err := s.lists.Explain(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if len(list) == 0 {
+				return fmt.Errorf("%s: no record of that id is known here; `closesync resync %s` looks for it in Close", args[0], args[0])
+			}
+			if o.json {
+				return printJSON(o, list)
+			}
+			for _, e := range list {
+				for _, line := range explain(e) {
+					_, _ = fmt.Fprintln(o.out, line)
+				}
+			}
+			return nil
+		}),
+	})
+}
+
+// explain says in words why a record is as it is, and what to do.
+func explain(e store.Explanation) []string {
+	lines := []string{fmt.Sprintf("%s %s, row %s (connection %s): %s", e.ObjectType, orNone(e.CloseID), orNone(e.LocalKey), e.Connection, e.State)}
+	add := func(format string, args ...any) { lines = append(lines, "  "+fmt.Sprintf(format, args...)) }
+	switch e.State {
+	case "synced":
+		add("both sides were equal when last compared, %s", moment(e.LastSyncedAt))
+	case "error":
+		add("parked after %d tries: %s%s; `closesync errors retry %d` tries again", e.Attempts, str(e.LastError), refusedFields(e.Fields), e.ID)
+	case "hidden":
+		add("the key may not see it any more; nothing is done until it can")
+	case "detached":
+		add("out of the filter, or unlinked after its deletion in Close: the row is kept and left alone")
+	case "deleted":
+		add("deleted; `closesync history` has its last values")
+	}
+	if e.State != "error" && e.LastError != nil {
+		add("last problem (%s): %s", str(e.ErrorClass), *e.LastError)
+	}
+	if e.AliasOf != nil {
+		add("merged into %s", *e.AliasOf)
+	}
+	if e.MarkedAt != nil {
+		add("marked %s by %s; %s", moment(e.MarkedAt), orNull(e.Cause), dueText(e.RecordItem))
+	}
+	for _, c := range e.Conflicts {
+		add("conflict %d in %s: local %s, Close %s; `closesync conflicts resolve %d --take close|local`", c.ID, c.Field, orNull(c.LocalValue), orNull(c.CloseValue), c.ID)
+	}
+	for _, h := range e.Holds {
+		add("held with %d others by hold %d: %s; `closesync holds approve|reject %d`", h.Count-1, h.ID, h.Reason, h.ID)
+	}
+	for _, w := range e.Writes {
+		add("a %s was sent to Close %s and is %s", w.Action, moment(&w.CreatedAt), w.State)
+	}
+	if j := e.LastChange; j != nil {
+		add("last change: %s %s %s %s, because of %s", moment(&j.At), j.Direction, j.Action, str(j.Field), orNull(j.Cause))
+	}
+	return lines
+}
+
+func orNone(s *string) string {
+	if s == nil {
+		return "(none)"
+	}
+	return *s
+}
+
+func dueText(r store.RecordItem) string {
+	switch {
+	case r.Claimed:
+		return "a worker has it now"
+	case r.DueIn == nil:
+		return "it waits for a decision"
+	case *r.DueIn > 0:
+		return fmt.Sprintf("due in %.0f s", *r.DueIn)
+	}
+	return "due now"
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	got := w.run("status", "--json")
+	require.Zero(t, got.code, got.err)
+	d := decode[map[string]any](t, got)
+	require.Equal(t, true, d["idle"])
+	c := d["connections"].([]any)[0].(map[string]any)
+	require.Equal(t, w.close.OrganizationID(), c["organization_id"])
+	require.Equal(t, map[string]any{"ok": true, "error": nil}, c["api"])
+	require.Len(t, c["objects"], 3)
+
+	w.exec(`INSERT INTO crm.leads (name) VALUES ('a')`)
+	w.exec(`INSERT INTO closesync.records (connection, object_type, local_key) VALUES (1, 'lead', '1')`)
+	w.exec(`INSERT INTO closesync.dirty (record_id, connection) VALUES (1, 1)`)
+	got = w.run("status", "--json", "--wait-idle", "150ms")
+	require.Equal(t, 3, got.code)
+	require.Equal(t, false, decode[map[string]any](t, got)["idle"])
+	require.Contains(t, w.run("status").out, "lead")
+
+	w.exec(`UPDATE closesync.records SET state = 'error'`)
+	w.exec(`UPDATE closesync.dirty SET not_before = 'infinity'`)
+	got = w.run("status", "--json", "--wait-idle", "10s")
+	require.Equal(t, 3, got.code, "a parked record")
+	require.Equal(t, true, decode[map[string]any](t, got)["idle"])
+}
+
+func TestStatusWithARevokedKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.env = append(w.env, "CLOSE_API_KEY=api_wrong.key")
+	d := decode[map[string]any](t, w.run("status", "--json"))
+	api := d["connections"].([]any)[0].(map[string]any)["api"].(map[string]any)
+	require.Equal(t, false, api["ok"])
+	require.Contains(t, api["error"], "401")
+}
+
+func TestConflictsErrorsHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.connection()
+	w.exec(`INSERT INTO closesync.records (connection, object_type, close_id, local_key, state, last_error) VALUES
+		(1, 'lead', 'lead_1', '1', 'conflict', NULL), (1, 'lead', 'lead_2', '2', 'error', 'no'), (1, 'lead', 'lead_3', '3', 'held', NULL)`)
+	w.exec(`INSERT INTO closesync.conflict_log (connection, record_id, object_type, close_id, field, local_value, close_value, rule, status)
+		VALUES (1, 1, 'lead', 'lead_1', 'name', '"a"', '"b"', 'manual', 'open')`)
+	w.exec(`INSERT INTO closesync.holds (connection, kind, object_type, reason) VALUES (1, 'delete', 'lead', 'too many')`)
+	w.exec(`INSERT INTO closesync.hold_items VALUES (1, 3)`)
+
+	type row struct {
+		ID     int
+		Kind   string
+		Count  int
+		Status string
+	}
+	require.Equal(t, []row{{ID: 1, Status: "open"}}, decode[[]row](t, w.run("conflicts", "--json")))
+	require.Equal(t, []row{{ID: 2}}, decode[[]row](t, w.run("errors", "list", "--json")))
+	require.Equal(t, []row{{1, "delete", 1, "open"}}, decode[[]row](t, w.run("holds", "list", "--json")))
+	require.Contains(t, w.run("conflicts", "show", "1").out, `local:  "a"`)
+	require.Contains(t, w.run("why", "lead_1").out, "conflicts resolve 1")
+	require.Contains(t, w.run("why", "lead/2").out, "errors retry 2")
+	require.Contains(t, w.run("why", "3").out, "hold 1")
+
+	require.Zero(t, w.run("conflicts", "resolve", "1", "--take", "value=c d").code)
+	var choice string
+	require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT choice::text FROM closesync.conflict_log`).Scan(&choice))
+	require.JSONEq(t, `{"value":"c d"}`, choice)
+	require.Zero(t, w.run("errors", "retry", "lead_2").code)
+	require.Equal(t, "[]\n", w.run("errors", "--json").out)
+	require.Zero(t, w.run("holds", "reject", "1").code)
+	require.Equal(t, "rejected", decode[[]row](t, w.run("holds", "list", "--all", "--json"))[0].Status)
+	var marked int
+	require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT count(*) FROM closesync.dirty`).Scan(&marked))
+	require.Equal(t, 3, marked)
+}
+
+func TestChoice(t *testing.T) {
+	t.Parallel()
+	for take, want := range map[string]string{
+		"close": `{"take":"close"}`, "local": `{"take":"local"}`, "value=12": `{"value":12}`, "value=null": `{"value":null}`,
+		`value="12"`: `{"value":"12"}`, "value=": `{"value":""}`, "value=a b": `{"value":"a b"}`, "value=[1,{}]": `{"value":[1,{}]}`,
+	} {
+		got, err := choiceOf(take)
+		require.NoError(t, err)
+		require.Equal(t, want, string(got), take)
+	}
+	_, err := choiceOf("newest")
+	require.Equal(t, 2, exitCode(err, true))
+}
+
+func TestRecordAndRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 3)
+	type lead struct{ ID, Name string }
+	made := decode[lead](t, w.run("record", "create", "lead", "--data", `{"name":"Zebra Works"}`))
+	require.Equal(t, "Zebra Works", made.Name)
+	w.in = `{"name":"Okapi Works"}`
+	require.Equal(t, "Okapi Works", decode[lead](t, w.run("record", "update", "lead", made.ID, "--data", "-")).Name)
+	require.Equal(t, []lead{{made.ID, "Okapi Works"}}, decode[[]lead](t, w.run("record", "search", "lead", "Okapi", "--json")))
+	file := filepath.Join(t.TempDir(), "f.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"query":{"type":"id","value":"`+made.ID+`"}}`), 0o600))
+	require.Len(t, decode[[]lead](t, w.run("record", "filter", "lead", "--query", "@"+file, "--json")), 1)
+	require.Contains(t, w.run("record", "filter", "lead", "--query", "@"+file).out, "Okapi Works")
+	got := w.run("request", "get", "/api/v1/lead/?_limit=1")
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.out, `"has_more":true`)
+	require.Zero(t, w.run("record", "delete", "lead", made.ID).code)
+	got = w.run("record", "get", "lead", made.ID)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.err, `{"error"`)
+	require.Empty(t, got.out)
+}
+
+func TestWebhookCommands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.env = append(w.env, "CLOSESYNC_PUBLIC_URL=https://sync.example")
+	type row struct {
+		ID, URL, Status string
+		Ours            bool
+	}
+	list := func() []row { return decode[[]row](t, w.run("webhook", "status", "--json")) }
+	require.Empty(t, list())
+	require.Zero(t, w.run("webhook", "ensure").code)
+	first := list()
+	require.Len(t, first, 1)
+	require.Equal(t, row{first[0].ID, "https://sync.example/webhooks/close/default", "active", true}, first[0])
+	w.close.PauseWebhook(first[0].ID)
+	require.Equal(t, "paused", list()[0].Status)
+	require.Zero(t, w.run("webhook", "ensure").code)
+	require.Equal(t, first, list(), "the same subscription, active again")
+	require.Zero(t, w.run("webhook", "rotate").code)
+	require.NotEqual(t, first[0].ID, func() string {
+		for _, r := range list() {
+			if r.Ours {
+				return r.ID
+			}
+		}
+		return first[0].ID
+	}())
+	require.Zero(t, w.run("webhook", "delete").code)
+	require.Empty(t, list())
+}
+
+func TestPauseAndAdopt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	require.Zero(t, w.run("pause", "--direction", "to_close").code)
+	require.Contains(t, w.run("status").out, "to_close true, from_close false")
+	require.Zero(t, w.run("resume").code)
+	require.NotContains(t, w.run("status").out, "paused:")
+
+	w.in = "n\n"
+	require.Equal(t, 1, w.run("adopt").code)
+	w.in = "y\n"
+	require.Zero(t, w.run("adopt").code)
+	w.in = ""
+	require.Zero(t, w.run("adopt", "--yes").code)
+	require.Contains(t, w.run("check").out, "ok   binding default: bound to "+w.close.OrganizationID())
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	type finding struct {
+		ID string
+		OK bool
+	}
+	found := map[string]bool{}
+	got := w.run("check", "--json")
+	for _, f := range decode[[]finding](t, got) {
+		found[f.ID] = f.OK
+	}
+	require.Equal(t, map[string]bool{"database": true, "migrations": true, "key default": true, "permissions default": true,
+		"binding default": true, "triggers default": false, "webhook default": true, "mapping": true}, found, got.out)
+	require.Equal(t, 1, got.code, "no worker has put the triggers there yet")
+
+	w.exec(`ALTER TABLE crm.leads DROP COLUMN description`)
+	require.Contains(t, w.run("mapping", "check").out, "has no column description")
+	w.exec(`ALTER TABLE crm.leads ADD COLUMN description date`)
+	require.Contains(t, w.run("mapping", "check").out, "column description is date")
+	w.env = append(w.env, "CLOSE_API_KEY=api_wrong.key")
+	require.Contains(t, w.run("check").out, "FAIL key default")
+}
+
+func TestMappingInit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	file := filepath.Join(t.TempDir(), "closesync.yaml")
+	require.Zero(t, w.run("mapping", "init", "--config", file).code)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "close: custom.cf_")
+	require.Equal(t, 1, w.run("mapping", "init", "--config", file).code, "it overwrites nothing")
+	require.Equal(t, w.run("mapping", "show", "--json").out, w.run("mapping", "show", "--json", "--config", file).out, "it says what holds anyway")
+}
+
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	require.Contains(t, w.run("connection", "list").out, "CLOSE_API_KEY")
+	got := w.run("connection", "test", "--json")
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.out, w.close.OrganizationID())
+	w.env = append(w.env, "CLOSE_API_KEY=api_wrong.key")
+	require.Equal(t, 1, w.run("connection", "test").code)
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+
+	"closesync/sync/store"
+)
+
+// queries gives the dashboard its lists, over all connections.
+type queries struct{ store.Lists }
+
+// Conflicts lists the open ones.
+func (q queries) Conflicts(ctx context.Context, limit int) (any, error) {
+	return q.Lists.Conflicts(ctx, false, limit)
+}
+
+// Errors lists the parked records.
+func (q queries) Errors(ctx context.Context, limit int) (any, error) {
+	return q.Lists.Errors(ctx, limit)
+}
+
+// Holds lists the open ones.
+func (q queries) Holds(ctx context.Context, limit int) (any, error) {
+	return q.Lists.Holds(ctx, false, limit)
+}
+
+// Journal lists the newest changes.
+func (q queries) Journal(ctx context.Context, limit int) (any, error) {
+	return q.Lists.Journal(ctx, limit)
+}
+
+// Runs lists the newest loads, searches and audits.
+func (q queries) Runs(ctx context.Context, limit int) (any, error) {
+	return q.Lists.Runs(ctx, limit)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.connection()
+	for _, c := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"version"}, 0},
+		{[]string{"completion", "bash"}, 0},
+		{[]string{"config", "show"}, 0},
+		{[]string{"status", "--json"}, 0},
+		{[]string{"unknown"}, 2},
+		{[]string{"config"}, 2},
+		{[]string{"config", "unknown"}, 2},
+		{[]string{"status", "--unknown"}, 2},
+		{[]string{"status", "--wait-idle", "soon"}, 2},
+		{[]string{"request", "GET"}, 2},
+		{[]string{"request", "POST", "/lead/", "--data", "{"}, 2},
+		{[]string{"request", "GET", "https://example.com/"}, 2},
+		{[]string{"request", "GET", "/lead/lead_none/"}, 1},
+		{[]string{"record", "get", "user", "user_1"}, 2},
+		{[]string{"record", "get", "lead", "lead_none"}, 1},
+		{[]string{"record", "create", "lead"}, 2},
+		{[]string{"record", "create", "lead", "--data", "[]"}, 2},
+		{[]string{"record", "create", "contact", "--data", `{"name":"A"}`}, 1},
+		{[]string{"record", "filter", "lead"}, 2},
+		{[]string{"errors", "retry"}, 2},
+		{[]string{"errors", "retry", "9"}, 1},
+		{[]string{"conflicts", "resolve", "1"}, 2},
+		{[]string{"conflicts", "resolve", "x", "--take", "close"}, 2},
+		{[]string{"conflicts", "resolve", "9", "--take", "close"}, 1},
+		{[]string{"conflicts", "show", "9"}, 1},
+		{[]string{"holds", "approve", "9"}, 1},
+		{[]string{"pause", "--direction", "sideways"}, 2},
+		{[]string{"why", "lead_none"}, 1},
+		{[]string{"history", "lead_none"}, 0},
+		{[]string{"status", "--connection", "nobody"}, 2},
+		{[]string{"webhook", "ensure"}, 2},
+		{[]string{"--config", "/nowhere.yaml", "config", "show"}, 2},
+	} {
+		got := w.run(c.args...)
+		require.Equal(t, c.code, got.code, "%v: %s", c.args, got.err)
+	}
+}
+
+func TestConfigurationThatIsWrongExits2(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	for name, text := range map[string]string{
+		"an unknown key":      "guard: {}\n",
+		"an unknown object":   "objects: {deal: {}}\n",
+		"a field Close lacks": "objects: {lead: {fields: [{close: nothing, column: x}]}}\n",
+		"a missing parent":    "objects: {contact: {}, lead: {enabled: false}, opportunity: {enabled: false}}\n",
+	} {
+		file := filepath.Join(t.TempDir(), "closesync.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		got := w.run("mapping", "show", "--config", file)
+		require.Equal(t, 2, got.code, "%s: %s", name, got.err)
+		require.Contains(t, got.err, file+":1", name)
+	}
+}
+
+func TestWithoutSchemaTheRemedyIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.exec(`DROP SCHEMA closesync CASCADE`)
+	for _, args := range [][]string{{"status"}, {"errors"}, {"holds", "list"}, {"history", "x"}} {
+		got := w.run(args...)
+		require.Equal(t, 1, got.code)
+		require.Contains(t, got.err, "closesync migrate up", args)
+	}
+	got := w.run("check")
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.out, "FAIL migrations")
+}
+
+func TestWithoutKeyTheRemedyIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.env = w.env[:2]
+	got := w.run("request", "GET", "/me/")
+	require.Equal(t, 2, got.code)
+	require.Contains(t, got.err, "--sandbox")
+	require.Contains(t, got.err, "CLOSE_API_KEY")
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	type row struct{ Applied bool }
+	for _, r := range decode[[]row](t, w.run("migrate", "status", "--json")) {
+		require.True(t, r.Applied)
+	}
+	require.Zero(t, w.run("migrate", "down").code)
+	list := decode[[]row](t, w.run("migrate", "status", "--json"))
+	require.False(t, list[len(list)-1].Applied)
+	require.Zero(t, w.run("migrate", "up").code)
+}

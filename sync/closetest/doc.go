@@ -37,5 +37,8 @@
 //	/_control/key/revoke {"key_id":"api_..","revoked":true}        -> {}
 //	/_control/cursors/rotate  all cursors handed out become invalid
 //
+// Durations inside a Fault or Limits ("delay", "window", "grace") are whole
+// nanoseconds; those of clock and latency are texts such as "5m".
+//
 // Every action takes an optional "user_id" or "api_key_id" naming who acts.
 package closetest

@@ -8,6 +8,8 @@ import (
 func commands(o *options) []*cobra.Command {
 	return []*cobra.Command{
 		newRunCommand(o),
+		newResyncCommand(o),
+		newPlanCommand(o),
 		newStatusCommand(o),
 		newCheckCommand(o),
 		newMigrateCommand(o),

@@ -33,6 +33,7 @@ type Store struct {
 	pool    *pgxpool.Pool
 	name    string
 	id      int32
+	role    string // the worker's own, whose writes are not captured
 	objects map[string]*mapping.Object
 	tables  atomic.Pointer[map[string]*table]
 	log     *slog.Logger
@@ -59,7 +60,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	err := s.pool.QueryRow(ctx, `
 		WITH made AS (INSERT INTO closesync.connections (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id)
-		SELECT id FROM made UNION ALL SELECT id FROM closesync.connections WHERE name = $1 LIMIT 1`, o.Connection).Scan(&s.id)
+		SELECT id, session_user::text FROM made UNION ALL SELECT id, session_user::text FROM closesync.connections WHERE name = $1 LIMIT 1`,
+		o.Connection).Scan(&s.id, &s.role)
 	if err != nil {
 		return nil, fmt.Errorf("store.Open(%q): %w", o.Connection, err)
 	}

@@ -97,14 +97,10 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 	if cn.store, err = o.openStore(ctx, a.cfg, a.pool, c.Name); err != nil {
 		return nil, err
 	}
-	me, err := client.Me(ctx)
+	all, err := cn.introduce(ctx)
 	if err != nil {
-		if errors.Is(err, closeapi.ErrUnauthorized) {
-			return nil, fmt.Errorf("close refuses the API key of connection %s: make a new one under Settings, Developer, API Keys", c.Name)
-		}
-		return nil, fmt.Errorf("close does not answer: %w", err)
+		return nil, err
 	}
-	all := cn.identify(me)
 	cn.types = enabled(bound)
 	cn.remote = remote.New(remote.Options{Client: client, Objects: bound, OrganizationID: cn.orgID, APIKeyID: cn.key.Reveal(),
 		CanSeeAll: all, Attempts: cn.requests.Load, Logger: a.log})
@@ -114,11 +110,38 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		GuardWindow: a.cfg.Guards.Window, CanSeeAll: all,
 		Applied: a.lag.add,
 	})
+	if cn.blocked != nil {
+		return cn, nil
+	}
 	cn.blocked = cn.store.Bind(ctx, cn.orgID)
 	if cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
 		return nil, cn.blocked
 	}
 	return cn, nil
+}
+
+// introduce asks Close whose key this is. If Close does not answer and the
+// database is bound already, the connection starts blocked: webhooks are
+// accepted, and the rest goes on once Close answers.
+func (c *conn) introduce(ctx context.Context) (seesAll bool, err error) {
+	me, err := c.client.Me(ctx)
+	if err == nil {
+		return c.identify(me), nil
+	}
+	err = introduction(c.name, err)
+	bound, berr := c.store.Bound(ctx)
+	if berr != nil || bound == "" {
+		return false, errors.Join(err, berr)
+	}
+	c.orgID, c.blocked = bound, err
+	return false, nil
+}
+
+func introduction(name string, err error) error {
+	if errors.Is(err, closeapi.ErrUnauthorized) {
+		return fmt.Errorf("close refuses the API key of connection %s: make a new one under Settings, Developer, API Keys", name)
+	}
+	return fmt.Errorf("close does not answer: %w", err)
 }
 
 // identify takes the organization of the key and whether it sees every lead.
@@ -152,6 +175,12 @@ func (c *conn) allowed(ctx context.Context) error {
 	defer c.mu.Unlock()
 	if c.blocked != nil && time.Since(c.checked) > 5*time.Second {
 		c.checked = time.Now()
+		me, err := c.client.Me(ctx)
+		if err != nil {
+			c.blocked = introduction(c.name, err)
+			return c.blocked
+		}
+		c.identify(me)
 		c.blocked = c.store.Bind(ctx, c.orgID)
 	}
 	return c.blocked

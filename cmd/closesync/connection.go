@@ -9,7 +9,7 @@ import (
 )
 
 func newConnectionCommand(o *options) *cobra.Command {
-	return group("connection", "Accounts", nil, o.connectionList(), o.connectionTest())
+	return group("connection", "Accounts", nil, o.connectionList(), o.connectionAdd(), o.connectionRemove(), o.connectionTest())
 }
 
 type connectionRow struct {

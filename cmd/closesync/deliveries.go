@@ -8,6 +8,7 @@ import (
 
 	"closesync/internal/web"
 	"closesync/sync/engine"
+	"closesync/sync/store"
 	"closesync/sync/webhook"
 )
 
@@ -101,6 +102,7 @@ func (a *app) webOptions(receiver *webhook.Receiver) web.Options {
 		Version: version(), Webhook: receiver, Ready: a.reasons, Metrics: a.metrics(),
 		Status:     func(ctx context.Context) (any, error) { return a.status(ctx) },
 		AdminToken: a.cfg.AdminToken.Reveal(), Loopback: a.cfg.ListenIsLoopback(), Now: time.Now, Logger: a.log,
+		Queries: queries{store.NewLists(a.pool, "")},
 	}
 }
 

@@ -98,10 +98,7 @@ func (o *options) mappingInit() *cobra.Command {
 	return &cobra.Command{
 		Use: "init", Short: "Write a config file to start from", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			name := config.FileName
-			if f := o.flags.Lookup(config.FlagConfig); f.Changed {
-				name = f.Value.String()
-			}
+			name := o.configFile()
 			if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s exists; nothing was written", name)
 			}

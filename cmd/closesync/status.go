@@ -103,11 +103,17 @@ func (s *session) awaitIdle(ctx context.Context, wait time.Duration) error {
 
 func (s *session) status(ctx context.Context) (statusDocument, error) {
 	list := []store.ConnectionStatus{}
+	running := s.askWorker(ctx)
 	for _, m := range s.stores {
-		in := s.ask(ctx, m)
-		one, err := m.Status(ctx, in)
+		one, err := m.Status(ctx, s.ask(ctx, m))
 		if err != nil {
 			return statusDocument{}, err
+		}
+		if w, ok := running.named(one); ok {
+			one.LagSeconds, one.Rate = w.LagSeconds, w.Rate
+			if m.APIKey.IsZero() {
+				one.API, one.Webhook.State = w.API, w.Webhook.State
+			}
 		}
 		list = append(list, one)
 	}

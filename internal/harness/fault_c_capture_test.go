@@ -12,6 +12,11 @@ import (
 	"closesync/sync/closetest"
 )
 
+const (
+	waitLong = 10 * time.Second
+	waitStep = 5 * time.Millisecond
+)
+
 // rested is a world with a few leads, loaded and at rest.
 func rested(t *testing.T, seed uint64, leads int) *World {
 	t.Helper()

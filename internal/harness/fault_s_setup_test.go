@@ -120,3 +120,15 @@ func world1(t *testing.T, o closetest.Options) *World {
 	w.Load()
 	return w
 }
+
+// due ends every waiting time until nothing waits any more.
+func (w *World) due() {
+	w.T.Helper()
+	for range 20 {
+		w.Settle()
+		if w.Get("SELECT count(*) FROM closesync.dirty") == "0" {
+			return
+		}
+		w.SQL("UPDATE closesync.dirty SET not_before = '-infinity'")
+	}
+}

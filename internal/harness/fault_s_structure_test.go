@@ -128,10 +128,19 @@ func TestFault_S13_ParentRefusedHoldsOnlyItsChildren(t *testing.T) {
 	require.Equal(t, "Fine", w.field(w.Get("SELECT close_id FROM crm.leads WHERE id = 1"), "name"))
 	w.Close.ClearFaults()
 	w.SQL("UPDATE crm.leads SET name = 'Good' WHERE name = 'Bad'")
-	w.SQL("SELECT pg_sleep(0.5)")
-	w.Settle()
-	w.SQL("UPDATE closesync.dirty SET not_before = '-infinity'")
+	w.due()
 	w.all()
 	require.Len(t, w.ids("contact"), 9)
+	w.rest()
+}
+func TestFault_S11_NewChildOfALeadDeletedInClose(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	w.SQL("INSERT INTO crm.contacts (lead_id, name) SELECT id, 'Orphan' FROM crm.leads WHERE close_id = $1", id)
+	require.NoError(t, w.Close.Delete(id))
+	w.all()
+	require.Len(t, w.ids("lead"), 3)
+	require.NotEmpty(t, w.Get("SELECT string_agg(old_value::text, ',') FROM closesync.journal WHERE object_type = 'contact' AND old_value::text LIKE '%Orphan%'"),
+		"an insert lost with its lead is in the journal")
 	w.rest()
 }

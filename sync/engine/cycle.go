@@ -65,6 +65,8 @@ type round struct {
 	readings  map[int64]Reading
 	events    map[int64][]mapping.Event
 	creates   map[int64]OpenCreate
+	updates   map[int64][]OpenUpdate
+	looked    []int64 // intents of updates whose effect is known now
 	choices   map[int64]map[string]reconcile.Choice
 	approved  map[int64]string
 	counts    map[string]*GuardCounts
@@ -103,6 +105,9 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 		return r.isolate(ctx, claims, err)
 	}
 	r.report(claims)
+	if err := r.closeUpdates(ctx); err != nil {
+		return err
+	}
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
@@ -129,7 +134,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, choices: r.choices, approved: r.approved, counts: r.counts, paused: r.paused}
+				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved, counts: r.counts, paused: r.paused}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
 			}
@@ -219,6 +224,9 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	if r.creates, err = r.Local.OpenCreates(ctx, ids); err != nil {
 		return err
 	}
+	if r.updates, err = r.Local.OpenUpdates(ctx, ids); err != nil {
+		return err
+	}
 	if r.choices, err = r.Local.Choices(ctx, ids); err != nil {
 		return err
 	}
@@ -276,7 +284,7 @@ func (r *round) needsFetch(c *Claim) bool {
 	if c.Status == Deleted {
 		return c.Fetch
 	}
-	if c.Fetch || len(c.Events) == 0 {
+	if c.Fetch || len(c.Events) == 0 || len(r.updates[c.RecordID]) > 0 {
 		return true
 	}
 	for _, ev := range r.events[c.RecordID] {

@@ -19,6 +19,7 @@ func (r *round) decide(st *State, c *Claim) {
 	if !ok {
 		return
 	}
+	r.landed(o, st, reading)
 	r.merge(o, st, c, reading)
 }
 

@@ -23,6 +23,7 @@ type Local interface {
 	FinishIntent(ctx context.Context, id int64, state, problem string) error
 	JournalPush(ctx context.Context, st *State, action, closeID string, old, sent mapping.Record, cause Cause) error
 	OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]OpenCreate, error)
+	OpenUpdates(ctx context.Context, recordIDs []int64) (map[int64][]OpenUpdate, error)
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
 	Counts(ctx context.Context, objectType string, window time.Duration) (GuardCounts, error)
 	Choices(ctx context.Context, recordIDs []int64) (map[int64]map[string]reconcile.Choice, error)
@@ -44,6 +45,12 @@ type OpenCreate struct {
 	Sent    mapping.Record
 	Created time.Time
 	Twins   int // open creates of the same content, this one among them
+}
+
+// OpenUpdate is an update whose answer was lost.
+type OpenUpdate struct {
+	Intent int64
+	Sent   mapping.Record
 }
 
 // GuardCounts is what a guard decides from.

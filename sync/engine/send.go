@@ -129,7 +129,7 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 		call = &CallError{Class: "unknown", Message: err.Error()}
 	}
 	state := "failed"
-	if call.Class == "unknown" && in.Action == reconcile.Create {
+	if call.Class == "unknown" && in.Action != reconcile.Delete {
 		state = "unknown"
 	}
 	if err := r.Local.FinishIntent(ctx, in.ID, state, call.Message); err != nil {

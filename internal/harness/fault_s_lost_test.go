@@ -1,0 +1,132 @@
+package harness
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"closesync/mapping"
+	"closesync/sync/closetest"
+	"closesync/sync/engine"
+)
+
+func TestFault_S16_LostAnswersCreateNothingTwice(t *testing.T) {
+	for _, kind := range []closetest.FaultKind{closetest.FaultCutAfter, closetest.FaultStatusAfter, closetest.FaultCut} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := world(t, nil)
+			w.Close.Fault(closetest.Fault{Name: "lost", Method: "POST", Path: "/lead/", Kind: kind, Rate: 0.4, Times: 8})
+			w.Close.Fault(closetest.Fault{Method: "POST", Path: "/contact/", Kind: kind, Rate: 0.4, Times: 8})
+			w.SQL(`WITH l AS (INSERT INTO crm.leads (name) SELECT 'New ' || n FROM generate_series(1, 12) n RETURNING id, name)
+				INSERT INTO crm.contacts (lead_id, name) SELECT id, 'Kid of ' || name FROM l`)
+			w.Settle()
+			require.Positive(t, w.Close.FaultFired("lost"))
+			w.due()
+			w.all()
+			require.Len(t, w.ids("lead"), 16)
+			require.Len(t, w.ids("contact"), 20)
+			require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.intents WHERE state IN ('open', 'unknown')"))
+			w.rest()
+		})
+	}
+}
+
+func TestFault_S16_TwinsAreNotMixedUp(t *testing.T) {
+	w := world(t, nil)
+	w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultCutAfter, Times: 2})
+	w.SQL("INSERT INTO crm.leads (name) VALUES ('Twin'), ('Twin'), ('Twin')")
+	w.all()
+	require.Len(t, w.ids("lead"), 7)
+	w.rest()
+}
+
+// dying is a Close side whose worker dies after the effect of a write.
+type dying struct {
+	engine.Remote
+	reached, over chan struct{}
+}
+
+func (d *dying) Create(ctx context.Context, objectType string, set mapping.Record) (mapping.Remote, error) {
+	answer, err := d.Remote.Create(ctx, objectType, set)
+	close(d.reached)
+	<-d.over
+	return answer, err
+}
+
+func TestFault_S17_CrashBetweenSendAndAnswer(t *testing.T) {
+	w := world(t, nil)
+	d := &dying{w.Remote, make(chan struct{}), make(chan struct{})}
+	opt := w.Engine.Options
+	opt.Remote = d
+	w.SQL("INSERT INTO crm.leads (name) VALUES ('Only once')")
+	ended := make(chan error)
+	go func() {
+		_, err := engine.New(opt).Run(context.Background())
+		ended <- err
+	}()
+	<-d.reached
+	w.SQL("UPDATE closesync.dirty SET lease_until = '-infinity', not_before = '-infinity'")
+	w.all()
+	require.Len(t, w.ids("lead"), 5)
+	// The dead one turns out to have slept only: it changes nothing any more.
+	close(d.over)
+	require.NoError(t, <-ended)
+	w.rest()
+	require.Equal(t, "5", w.Get("SELECT count(*) FROM crm.leads"))
+}
+
+func TestFault_S19_LostAnswerToAnUpdate(t *testing.T) {
+	for _, kind := range []closetest.FaultKind{closetest.FaultCutAfter, closetest.FaultStatusAfter, closetest.FaultCut} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := world(t, nil)
+			id := w.ids("lead")[0]
+			w.Close.Fault(closetest.Fault{Method: "PUT", Path: "/lead/", Kind: kind, Times: 1})
+			w.SQL("UPDATE crm.leads SET name = 'B' WHERE close_id = $1", id)
+			_, err := w.Engine.Run(context.Background())
+			require.NoError(t, err)
+			w.SQL("UPDATE crm.leads SET name = 'C' WHERE close_id = $1", id)
+			w.all()
+			require.Equal(t, "C", w.field(id, "name"))
+			require.Empty(t, w.conflict(id, "field"))
+			require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.intents WHERE state IN ('open', 'unknown')"))
+			w.rest()
+		})
+	}
+}
+
+func TestFault_S20_DeleteAnsweredMissing(t *testing.T) {
+	for _, kind := range []closetest.FaultKind{closetest.FaultCutAfter, closetest.FaultStatusAfter} {
+		w := world1(t, closetest.Options{Seed: 9, Leads: 3})
+		id := w.ids("contact")[0]
+		w.Close.Fault(closetest.Fault{Method: "DELETE", Path: "/contact/", Kind: kind, Status: 404, Times: 1})
+		w.SQL("DELETE FROM crm.contacts WHERE close_id = $1", id)
+		w.all()
+		require.Equal(t, "deleted", w.state("contact", id))
+		w.rest()
+	}
+}
+
+// racing is a Close side where somebody edits just before our write arrives.
+type racing struct {
+	engine.Remote
+	before func()
+}
+
+func (r *racing) Update(ctx context.Context, objectType, id string, set mapping.Record) (mapping.Remote, error) {
+	if r.before != nil {
+		r.before()
+		r.before = nil
+	}
+	return r.Remote.Update(ctx, objectType, id, set)
+}
+
+func TestFault_S21_EditBetweenReadingAndWrite(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	w.Engine.Remote = &racing{w.Remote, func() { w.edit(id, map[string]any{"description": "meanwhile"}) }}
+	w.SQL("UPDATE crm.leads SET name = 'Ours' WHERE close_id = $1", id)
+	w.all()
+	require.Equal(t, "Ours", w.field(id, "name"))
+	require.Equal(t, "meanwhile", w.field(id, "description"))
+	w.rest()
+}

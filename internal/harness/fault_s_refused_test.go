@@ -1,0 +1,108 @@
+package harness
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFault_S31_RefusedFieldIsParkedAndTheRestGoesOn(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("contact")[0]
+	other := w.ids("contact")[1]
+	w.SQL(`UPDATE crm.contacts SET emails = '[{"email":"not an address","type":"office"}]', title = 'goes on' WHERE close_id = $1`, id)
+	w.SQL("UPDATE crm.contacts SET title = 'other' WHERE close_id = $1", other)
+	w.Settle()
+	w.Tail()
+	require.Equal(t, "error", w.state("contact", id))
+	require.Contains(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", id), "Invalid email address")
+	require.Equal(t, "goes on", w.field(id, "title"))
+	require.Equal(t, "other", w.field(other, "title"))
+	require.Contains(t, w.Get("SELECT emails::text FROM crm.contacts WHERE close_id = $1", id), "not an address", "the row is not put back")
+	before := w.writes()
+	w.Audit()
+	w.Tail()
+	require.Equal(t, before, w.writes(), "what Close refused is not sent again")
+	// News of Close still arrive, and the next edit here is tried.
+	w.edit(id, map[string]any{"title": "from Close"})
+	w.Tail()
+	require.Equal(t, "from Close", w.Get("SELECT title FROM crm.contacts WHERE close_id = $1", id))
+	require.Equal(t, "error", w.state("contact", id))
+	w.SQL(`UPDATE crm.contacts SET emails = '[{"email":"good@x.example","type":"office"}]' WHERE close_id = $1`, id)
+	w.all()
+	require.Equal(t, "synced", w.state("contact", id))
+	require.Empty(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", id))
+	w.rest()
+}
+
+func TestFault_S32_HardStrings(t *testing.T) {
+	w := world(t, nil)
+	ids := w.ids("lead")
+	for _, text := range []string{"👩‍👩‍👧‍👦 emoji", "שלום ‏RTL", "zero\u200bwidth", "a\"b\\c\n\td", "a\u2028line", "<b>&amp;</b>", "é = e\u0301"} {
+		w.SQL("UPDATE crm.leads SET name = $2, description = $2 WHERE close_id = $1", ids[0], text)
+		w.edit(ids[1], map[string]any{"name": text, "description": text})
+		w.all()
+		require.Equal(t, text, w.field(ids[0], "name"))
+		require.Equal(t, text, w.Get("SELECT name FROM crm.leads WHERE close_id = $1", ids[1]))
+	}
+	w.SQL("UPDATE crm.leads SET description = $2 WHERE close_id = $1", ids[2], strings.Repeat("x", 1<<16))
+	w.all()
+	w.SQL("UPDATE crm.leads SET name = $2, description = 'goes on' WHERE close_id = $1", ids[3], strings.Repeat("y", 2000))
+	w.Settle()
+	require.Equal(t, "error", w.state("lead", ids[3]))
+	require.Contains(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", ids[3]), "1024")
+	require.Equal(t, "goes on", w.field(ids[3], "description"))
+}
+
+func TestFault_S24_UnknownChoiceIsParked(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	field, err := w.Close.AddCustomField("lead", map[string]any{"name": "Size", "type": "choices", "choices": []any{"small", "big"}})
+	require.NoError(t, err)
+	w.edit(id, map[string]any{"custom." + field: "small"})
+	w.all()
+	require.NoError(t, w.Close.UpdateCustomField(field, map[string]any{"choices": []any{"big", "huge"}}))
+	w.all()
+	require.Equal(t, "small", w.Get("SELECT custom ->> $2 FROM crm.leads WHERE close_id = $1", id, field), "a value outlives its choice")
+	w.SQL("UPDATE crm.leads SET custom = custom || jsonb_build_object($2::text, 'tiny'), name = 'goes on' WHERE close_id = $1", id, field)
+	w.Settle()
+	require.Equal(t, "error", w.state("lead", id))
+	require.Equal(t, "goes on", w.field(id, "name"))
+	w.SQL("UPDATE crm.leads SET custom = custom || jsonb_build_object($2::text, 'huge') WHERE close_id = $1", id, field)
+	w.all()
+	require.Equal(t, "synced", w.state("lead", id))
+	w.rest()
+}
+
+func TestFault_S26_UnknownStatusIsParked(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	w.SQL("UPDATE crm.leads SET status_id = 'stat_gone', name = 'goes on' WHERE close_id = $1", id)
+	w.Settle()
+	require.Equal(t, "error", w.state("lead", id))
+	require.NotEmpty(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", id))
+	require.Equal(t, "goes on", w.field(id, "name"))
+}
+
+func TestFault_S30_HiddenLeadAndBack(t *testing.T) {
+	w := world(t, func(o *Options) { o.HideAll = true })
+	id := w.ids("lead")[0]
+	require.NoError(t, w.Close.Hide(id, true))
+	w.SQL("UPDATE closesync.records SET last_synced_at = last_synced_at - interval '1 minute'")
+	w.Audit()
+	require.Equal(t, "hidden", w.state("lead", id))
+	require.Equal(t, "4", w.Get("SELECT count(*) FROM crm.leads"))
+	require.Equal(t, "8", w.Get("SELECT count(*) FROM crm.contacts"))
+	before := w.writes()
+	w.SQL("UPDATE crm.leads SET name = 'Edited while hidden' WHERE close_id = $1", id)
+	w.Settle()
+	w.Audit()
+	require.Equal(t, before, w.writes())
+	require.NoError(t, w.Close.Hide(id, false))
+	w.Audit()
+	w.all()
+	require.Equal(t, "synced", w.state("lead", id))
+	require.Equal(t, "Edited while hidden", w.field(id, "name"))
+	w.rest()
+}

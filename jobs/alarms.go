@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,10 +12,11 @@ const sweepInterval = 200 * time.Millisecond
 
 // runAlarms wakes cycles: at once when a local change is committed, and every
 // sweepInterval for marks that came due or whose alarm was lost.
-func (w *Worker) runAlarms(ctx context.Context) {
+func (w *Worker) runAlarms(ctx context.Context, conn *pgx.Conn) {
 	defer close(w.ended)
 	heard := make(chan struct{}, 1)
-	go w.listen(ctx, heard)
+	go w.listen(ctx, conn, heard)
+	go w.watchOrphans(ctx)
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
@@ -52,31 +54,49 @@ func (w *Worker) sweep(ctx context.Context) {
 	}
 }
 
-// listen hears the capture triggers. A lost connection is made anew; the
-// sweep covers the time between.
-func (w *Worker) listen(ctx context.Context, heard chan<- struct{}) {
+// listen hears the capture triggers, first on conn. A lost connection is made
+// anew; the sweep covers the time between.
+func (w *Worker) listen(ctx context.Context, conn *pgx.Conn, heard chan<- struct{}) {
 	for ctx.Err() == nil {
-		if err := w.listenOnce(ctx, heard); err != nil && ctx.Err() == nil {
+		if conn != nil {
+			waitFor(ctx, conn, heard)
+		}
+		var err error
+		if conn, err = w.connectAlarms(ctx); err != nil {
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
 			}
 		}
 	}
+	if conn != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+	}
 }
 
-func (w *Worker) listenOnce(ctx context.Context, heard chan<- struct{}) error {
+// connectAlarms makes the connection that listens and shows that this worker
+// lives.
+func (w *Worker) connectAlarms(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, w.pool.Config().ConnConfig.Copy())
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("jobs: alarms: %w", err)
 	}
+	if _, err = conn.Exec(ctx, "LISTEN closesync_outbox"); err == nil {
+		err = w.present(ctx, conn)
+	}
+	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("jobs: alarms: %w", err)
+	}
+	return conn, nil
+}
+
+// waitFor passes notifications on until the connection ends.
+func waitFor(ctx context.Context, conn *pgx.Conn, heard chan<- struct{}) {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN closesync_outbox"); err != nil {
-		return err
-	}
 	for {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
-			return err
+			return
 		}
 		select {
 		case heard <- struct{}{}:

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -79,17 +80,16 @@ func New(o Options) (*Worker, error) {
 
 func periodic(o Options) []*river.PeriodicJob {
 	var jobs []*river.PeriodicJob
-	add := func(schedule river.PeriodicSchedule, atStart bool, args river.JobArgs) {
-		jobs = append(jobs, river.NewPeriodicJob(schedule, func() (river.JobArgs, *river.InsertOpts) { return args, nil },
-			&river.PeriodicJobOpts{RunOnStart: atStart}))
+	add := func(schedule river.PeriodicSchedule, args river.JobArgs) {
+		jobs = append(jobs, river.NewPeriodicJob(schedule, func() (river.JobArgs, *river.InsertOpts) { return args, nil }, nil))
 	}
 	for _, c := range o.Connections {
-		add(o.Schedule.Events, true, TailArgs{c.Name})
-		add(o.Schedule.Search, true, SearchArgs{c.Name})
-		add(o.Schedule.Audit, false, AuditArgs{Connection: c.Name})
-		add(river.PeriodicInterval(10*time.Minute), true, ReferenceArgs{c.Name})
-		add(river.PeriodicInterval(30*time.Second), true, CheckArgs{c.Name})
-		add(river.PeriodicInterval(time.Minute), true, BackfillArgs{c.Name})
+		add(o.Schedule.Events, TailArgs{c.Name})
+		add(o.Schedule.Search, SearchArgs{c.Name})
+		add(o.Schedule.Audit, AuditArgs{Connection: c.Name})
+		add(river.PeriodicInterval(10*time.Minute), ReferenceArgs{c.Name})
+		add(river.PeriodicInterval(30*time.Second), CheckArgs{c.Name})
+		add(river.PeriodicInterval(time.Minute), BackfillArgs{c.Name})
 	}
 	return jobs
 }
@@ -99,12 +99,39 @@ func (w *Worker) Client() *river.Client[pgx.Tx] { return w.client }
 
 // Start begins to work jobs and to listen for local changes.
 func (w *Worker) Start(ctx context.Context) error {
+	heard, err := w.connectAlarms(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.adopt(ctx, 0), w.freeLeases(ctx)); err != nil {
+		_ = heard.Close(ctx)
+		return err
+	}
 	if err := w.client.Start(ctx); err != nil {
+		_ = heard.Close(ctx)
 		return fmt.Errorf("jobs.Start: %w", err)
 	}
 	alarms, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop, w.ended = cancel, make(chan struct{})
-	go w.runAlarms(alarms)
+	go w.runAlarms(alarms, heard)
+	return w.begin(ctx)
+}
+
+// begin queues what a start does at once. The schedule's own first run waits
+// until River has elected a leader, which takes 15 seconds after a kill.
+func (w *Worker) begin(ctx context.Context) error {
+	var list []river.InsertManyParams
+	for name := range w.byName {
+		for _, args := range []river.JobArgs{CheckArgs{name}, ReferenceArgs{name}, BackfillArgs{name}, TailArgs{name}, SearchArgs{name}} {
+			list = append(list, river.InsertManyParams{Args: args})
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	if _, err := w.client.InsertMany(ctx, list); err != nil {
+		return fmt.Errorf("jobs.Start: %w", err)
+	}
 	return nil
 }
 

@@ -132,3 +132,12 @@ func (w *World) due() {
 		w.SQL("UPDATE closesync.dirty SET not_before = '-infinity'")
 	}
 }
+
+// fields pairs fields of Close with columns.
+func fields(pairs ...string) []mapping.FieldConfig {
+	var list []mapping.FieldConfig
+	for i := 0; i < len(pairs); i += 2 {
+		list = append(list, mapping.FieldConfig{Close: pairs[i], Column: pairs[i+1]})
+	}
+	return list
+}

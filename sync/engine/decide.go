@@ -84,11 +84,16 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 		}
 		return
 	}
+	if st.Status == Deleted && rd.Gone {
+		return // a row that outlived its record is not created again
+	}
 	if st.Status == Detached && st.Base == nil && !st.Local.Exists {
 		return
 	}
 	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: pausedFields(st, c)}
 	in.Local.At = c.LocalAt
+	// A delete that an operator rejected is undone.
+	in.Refill = r.approved[st.ID] == "rejected" && !st.Local.Exists
 	if st.CloseID != "" && !rd.Gone {
 		remote := rd.Remote
 		if remote.Version.Before(st.Version) {
@@ -207,6 +212,10 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 	plan := out.Plan
 	if r.paused {
 		c.Retry = time.Second
+		return
+	}
+	if plan.Remote == reconcile.Create && r.approved[st.ID] == "rejected" {
+		out.Status, out.Error, out.Class = Held, "an operator rejected its creation; the next edit of the row asks again", "guard"
 		return
 	}
 	if reason := r.guard(st, plan.Remote); reason != "" {

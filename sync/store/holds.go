@@ -10,10 +10,11 @@ import (
 )
 
 // Approved gives the decision on the newest hold of each record that has one:
-// "approved" or "rejected".
+// "approved" or "rejected". A row changed since then is another matter.
 func (s *Store) Approved(ctx context.Context, recordIDs []int64) (map[int64]string, error) {
 	rows, err := s.pool.Query(ctx, `SELECT DISTINCT ON (i.record_id) i.record_id, h.status FROM closesync.hold_items i
-		JOIN closesync.holds h ON h.id = i.hold_id WHERE i.record_id = ANY ($1) AND h.status <> 'open' ORDER BY i.record_id, h.id DESC`, recordIDs)
+		JOIN closesync.holds h ON h.id = i.hold_id LEFT JOIN closesync.dirty d ON d.record_id = i.record_id
+		WHERE i.record_id = ANY ($1) AND h.status <> 'open' AND (d.local_at IS NULL OR d.local_at <= h.decided_at) ORDER BY i.record_id, h.id DESC`, recordIDs)
 	if err != nil {
 		return nil, err
 	}

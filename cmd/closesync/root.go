@@ -10,6 +10,7 @@ func commands(o *options) []*cobra.Command {
 		newRunCommand(o),
 		newResyncCommand(o),
 		newPlanCommand(o),
+		newApplyCommand(o),
 		newStatusCommand(o),
 		newCheckCommand(o),
 		newMigrateCommand(o),

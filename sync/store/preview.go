@@ -53,3 +53,13 @@ func (s *Store) LinkedCount(ctx context.Context) (n int64, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.records WHERE connection = $1 AND close_id IS NOT NULL AND local_key IS NOT NULL`, s.id).Scan(&n)
 	return n, err
 }
+
+// MarkRows marks rows dirty by key, as a captured change would.
+func (s *Store) MarkRows(ctx context.Context, objectType string, keys []string) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		if err := s.markLocal(ctx, tx, objectType, keys); err != nil {
+			return err
+		}
+		return s.wake(ctx, tx)
+	})
+}

@@ -55,6 +55,9 @@ func (s *session) adopt(ctx context.Context, m member, yes bool) error {
 	if err := m.Adopt(ctx, org); err != nil {
 		return err
 	}
+	if err := m.NoteAct(ctx, "adopt "+org); err != nil {
+		return err
+	}
 	_, _ = fmt.Fprintf(s.err, "connection %s: adopted\n", m.Name)
 	return nil
 }

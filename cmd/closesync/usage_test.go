@@ -107,3 +107,22 @@ func TestMigrate(t *testing.T) {
 	require.False(t, list[len(list)-1].Applied)
 	require.Zero(t, w.run("migrate", "up").code)
 }
+
+func TestSecretsStayOutOfErrors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	for _, url := range []string{
+		"postgres://user:hunter2@127.0.0.1:1/x?connect_timeout=1",
+		"postgres://user:hunter2@127.0.0.1:1/x?sslmode=hunter2",
+		"postgres://user:hun#ter2@127.0.0.1/x",
+		"host=127.0.0.1 port=1 password=hunter2 connect_timeout=1",
+		"host=127.0.0.1 port=hunter2",
+		"password=hunter2",
+	} {
+		w.env = append(w.env, "DATABASE_URL="+url)
+		for _, args := range [][]string{{"status"}, {"check"}, {"config", "show"}} {
+			got := w.run(args...)
+			require.NotContains(t, got.out+got.err, "ter2", url)
+		}
+	}
+}

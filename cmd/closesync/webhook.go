@@ -35,10 +35,10 @@ func (o *options) webhookCommand(use, short string, do func(context.Context, rem
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: o.deciding(func(ctx context.Context, s *session, _ []string) error {
-			if s.cfg.PublicURL == "" {
+			if s.cfg.PublicURL == "" && use != "delete" {
 				return usageError("set CLOSESYNC_PUBLIC_URL to the https root under which Close reaches this worker")
 			}
-			if !managesSubscription(s.cfg) {
+			if !s.cfg.WebhookKey.IsZero() {
 				return usageError("CLOSESYNC_WEBHOOK_KEY says that the subscription was made by hand; unset it first")
 			}
 			for _, m := range s.stores {

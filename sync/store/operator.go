@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,7 @@ func (s *Store) ResolveConflict(ctx context.Context, id int64, choice jsontext.V
 		if len(ids) == 0 {
 			return ErrNotFound
 		}
-		return s.again(ctx, tx, ids)
+		return s.again(ctx, tx, ids, fmt.Sprintf("resolve conflict %d", id))
 	})
 	if err != nil {
 		return fmt.Errorf("conflict %d: %w", id, err)
@@ -48,8 +49,10 @@ func (s *Store) RetryErrors(ctx context.Context, ids []string) (count int, err e
 		if err != nil {
 			return err
 		}
-		count = len(found)
-		return s.again(ctx, tx, found)
+		if count = len(found); count == 0 {
+			return nil
+		}
+		return s.again(ctx, tx, found, "retry errors")
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store.RetryErrors: %w", err)
@@ -59,9 +62,9 @@ func (s *Store) RetryErrors(ctx context.Context, ids []string) (count int, err e
 
 // DecideHold lets the writes of a hold go, or drops them.
 func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
-	status := "rejected"
+	status, act := "rejected", "reject"
 	if approve {
-		status = "approved"
+		status, act = "approved", "approve"
 	}
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		done, err := idsOf(ctx, tx, `UPDATE closesync.holds SET status = $3, decided_at = clock_timestamp()
@@ -76,7 +79,7 @@ func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
 		if err != nil {
 			return err
 		}
-		return s.again(ctx, tx, ids)
+		return s.again(ctx, tx, ids, fmt.Sprintf("%s hold %d", act, id))
 	})
 	if err != nil {
 		return fmt.Errorf("hold %d: %w", id, err)
@@ -94,12 +97,37 @@ func (s *Store) SetPause(ctx context.Context, direction string, paused bool) err
 		if err != nil {
 			return err
 		}
+		act := "resume"
+		if paused {
+			act = "pause"
+		}
+		if err := s.noteAct(ctx, tx, strings.TrimSpace(act+" "+direction), 0); err != nil {
+			return err
+		}
 		return s.rouse(ctx, tx)
 	})
 }
 
-// again has records compared at once, from a fresh reading.
-func (s *Store) again(ctx context.Context, tx pgx.Tx, ids []int64) error {
+// NoteAct keeps what an operator did in the runs, where it stays visible.
+func (s *Store) NoteAct(ctx context.Context, act string) error {
+	return s.noteAct(ctx, s.pool, act, 0)
+}
+
+// operatorKind begins the kind of those runs that are a person's acts.
+const operatorKind = "operator: "
+
+// noteAct holds no values of records, as runs are kept longer than those may be.
+func (s *Store) noteAct(ctx context.Context, q Querier, act string, changed int) error {
+	_, err := q.Exec(ctx, `INSERT INTO closesync.run_log (connection, kind, finished_at, state, changed)
+		VALUES ($1, $2, clock_timestamp(), 'done', $3)`, s.id, operatorKind+act, changed)
+	return err
+}
+
+// again has records compared at once, from a fresh reading, and notes the act.
+func (s *Store) again(ctx context.Context, tx pgx.Tx, ids []int64, act string) error {
+	if err := s.noteAct(ctx, tx, act, len(ids)); err != nil {
+		return err
+	}
 	if err := s.markIDs(ctx, tx, ids, true, operator, 3, 0); err != nil {
 		return err
 	}

@@ -223,6 +223,29 @@ func TestSetPause(t *testing.T) {
 	require.Equal(t, []bool{false, false}, []bool{to, from})
 }
 
+func TestOperatorsActsAreKept(t *testing.T) {
+	t.Parallel()
+	s, pool := opened(t)
+	record(t, pool, "lead_1", "1", "error")
+	_, err := s.RetryErrors(t.Context(), nil)
+	require.NoError(t, err)
+	require.NoError(t, s.SetPause(t.Context(), "to_close", true))
+	require.NoError(t, s.NoteAct(t.Context(), "adopt"))
+	require.Error(t, s.DecideHold(t.Context(), 1, true))
+	_, err = s.RetryErrors(t.Context(), nil)
+	require.NoError(t, err)
+	runs, err := store.NewLists(pool, "default").Runs(t.Context(), 10)
+	require.NoError(t, err)
+	var kinds []string
+	for _, r := range runs {
+		kinds = append(kinds, r.Kind)
+	}
+	require.Equal(t, []string{"operator: adopt", "operator: pause to_close", "operator: retry errors"}, kinds, "what did nothing is not kept")
+	c, err := s.Status(t.Context(), store.StatusInput{})
+	require.NoError(t, err)
+	require.Nil(t, c.LastRun, "an act is no run of the worker")
+}
+
 func TestHistoryFollowsALinkedRecord(t *testing.T) {
 	t.Parallel()
 	_, pool := opened(t)

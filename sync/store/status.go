@@ -201,7 +201,7 @@ func (s *Store) statusStreams(ctx context.Context, c *ConnectionStatus) error {
 
 func (s *Store) statusRun(ctx context.Context, c *ConnectionStatus) error {
 	rows, err := s.pool.Query(ctx, `SELECT kind, state, coalesce(finished_at, started_at) AS at FROM closesync.run_log
-		WHERE connection = $1 ORDER BY started_at DESC, id DESC LIMIT 1`, s.id)
+		WHERE connection = $1 AND NOT starts_with(kind, $2) ORDER BY started_at DESC, id DESC LIMIT 1`, s.id, operatorKind)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -31,12 +32,12 @@ func (w *backfillWorker) Work(ctx context.Context, job *river.Job[BackfillArgs])
 		return err
 	}
 	started := time.Now()
-	var seen int64
-	if err := c.Engine.Backfill(ctx, func(n int64) { seen = max(seen, n) }); err != nil {
+	var seen atomic.Int64 // several windows report at once
+	if err := c.Engine.Backfill(ctx, seen.Store); err != nil {
 		return translate(err)
 	}
-	if seen > 0 {
-		w.log.Info("everything is loaded", "connection", c.Name, "records", seen, "took", time.Since(started).Round(time.Millisecond))
+	if seen.Load() > 0 {
+		w.log.Info("everything is loaded", "connection", c.Name, "records", seen.Load(), "took", time.Since(started).Round(time.Millisecond))
 	}
 	client := river.ClientFromContext[tx](ctx)
 	_, err = client.InsertMany(ctx, []river.InsertManyParams{{Args: TailArgs{c.Name}}, {Args: SearchArgs{c.Name}}})

@@ -157,6 +157,8 @@ func paramText(v any) string {
 
 // write sends the answer, spoiled as the fault says.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, resp *response, f *Fault) {
+	// Close's time, not this machine's: clients take their watermarks from it.
+	w.Header().Set("Date", s.opt.Now().UTC().Format(http.TimeFormat))
 	if f != nil && s.spoil(w, r, resp, f) {
 		return
 	}

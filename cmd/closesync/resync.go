@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -97,10 +98,12 @@ func (r *resyncOptions) one(ctx context.Context, a *app, c *conn, what []string)
 	if err := c.engine.Backfill(ctx, bar); err != nil {
 		return result, err
 	}
+	var seen atomic.Int64 // several windows report at once
 	err := a.compare(ctx, c, what, func(n int64) {
-		result.Seen = max(result.Seen, n)
+		seen.Store(n)
 		bar(n)
 	})
+	result.Seen = seen.Load()
 	if err == nil {
 		err = c.settle(ctx)
 	}

@@ -11,7 +11,7 @@ import (
 	"closesync/sync/store"
 )
 
-func TestFault_C06_ACopyOfTheDatabaseRefuses(t *testing.T) {
+func TestFault_C6_ACopyOfTheDatabaseRefuses(t *testing.T) {
 	w := rested(t, 6, 2)
 	ctx := context.Background()
 	for _, change := range []string{"system_identifier = '1'", "database_name = 'production'"} {
@@ -30,7 +30,7 @@ func TestFault_A38_AnotherOrganizationsKeyRefuses(t *testing.T) {
 	require.Equal(t, w.Close.OrganizationID(), org)
 }
 
-func TestFault_C07_DeadlockWithAUserIsRepeated(t *testing.T) {
+func TestFault_C7_DeadlockWithAUserIsRepeated(t *testing.T) {
 	w := rested(t, 7, 3)
 	ctx := context.Background()
 	w.SQL("UPDATE crm.leads SET name = name || ' x' WHERE id IN (1, 2)")
@@ -159,7 +159,7 @@ func TestFault_C17_DroppedSchemaDeletesNothing(t *testing.T) {
 	require.Len(t, w.Close.List("lead"), 5)
 }
 
-func TestFault_C07_ForeignKeyWithoutCascadeParksTheLead(t *testing.T) {
+func TestFault_C7_ForeignKeyWithoutCascadeParksTheLead(t *testing.T) {
 	t.Parallel()
 	w := New(t, Options{Close: closetest.Options{Seed: 71, Leads: 3}})
 	w.Load()

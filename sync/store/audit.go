@@ -95,9 +95,11 @@ func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
 }
 
 // Unseen lists the Close ids of every record that should be visible in Close.
+// since is in Close's time and so is what it is compared with: our clock may be
+// hours apart (fault A30).
 func (s *Store) Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `SELECT close_id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
-		AND state NOT IN ('deleted', 'detached', 'hidden') AND base IS NOT NULL AND coalesce(last_synced_at, '-infinity') < $3`, s.id, objectType, since)
+		AND state NOT IN ('deleted', 'detached', 'hidden') AND base IS NOT NULL AND coalesce(remote_version, '-infinity') < $3`, s.id, objectType, since)
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,7 @@ type round struct {
 	approved  map[int64]string
 	counts    map[string]*GuardCounts
 	paused    bool
+	knows     bool // the custom fields were listed after the readings
 	sends     []*State
 	unsettled []unsettled
 }
@@ -80,6 +81,9 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 		return err
 	}
 	if err := r.fetch(ctx, claims); err != nil {
+		return err
+	}
+	if err := r.knowFields(ctx); err != nil {
 		return err
 	}
 	batch := Batch{IDs: map[string][]int64{}, Claims: claims}
@@ -134,7 +138,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved, counts: r.counts, paused: r.paused}
+				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved, counts: r.counts, paused: r.paused, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
 			}

@@ -90,7 +90,12 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 	if st.Status == Detached && st.Base == nil && !st.Local.Exists {
 		return
 	}
-	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: pausedFields(st, c)}
+	paused, sure := r.pausedFields(st, c)
+	if !sure {
+		c.Retry = time.Microsecond
+		return
+	}
+	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: paused}
 	in.Local.At = c.LocalAt
 	// A delete that an operator rejected is undone.
 	in.Refill = r.approved[st.ID] == "rejected" && !st.Local.Exists
@@ -118,26 +123,34 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 		in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
 	}
 	plan := reconcile.Merge(o, in)
+	if emptiesCustom(plan) && !r.knows {
+		r.doubt.Store(true)
+		c.Retry = time.Microsecond
+		return
+	}
 	r.conclude(o, st, c, rd, in, plan)
 }
 
-// pausedFields are the fields that Close refused; a new local edit of the row
-// tries them again.
-func pausedFields(st *State, c *Claim) map[string]bool {
-	if len(st.Parked) == 0 || !c.LocalAt.IsZero() {
-		return nil
+// pausedFields are the fields that Close refused and custom fields that are no
+// more or in conversion; false if that is not known.
+func (r *round) pausedFields(st *State, c *Claim) (map[string]bool, bool) {
+	paused, sure := r.resting(st)
+	if staysParked(st, c) {
+		for f := range st.Parked {
+			paused[f] = true
+		}
 	}
-	paused := map[string]bool{}
-	for f := range st.Parked {
-		paused[f] = true
-	}
-	return paused
+	return paused, sure
 }
+
+// staysParked reports whether what Close refused rests; a new local edit of the
+// row tries it again.
+func staysParked(st *State, c *Claim) bool { return len(st.Parked) > 0 && c.LocalAt.IsZero() }
 
 // conclude turns a plan into the outcome that the store carries out.
 func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in reconcile.Input, plan reconcile.Plan) {
 	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}}
-	if in.Paused != nil {
+	if staysParked(st, c) {
 		out.Parked, out.Error, out.Class = st.Parked, st.Error, "invalid"
 		out.Status = Errored
 	}

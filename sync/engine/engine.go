@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"closesync/mapping"
@@ -151,6 +152,8 @@ type Options struct {
 // Engine runs cycles for one connection. It is safe for concurrent use.
 type Engine struct {
 	Options
+	catalogue catalogue
+	doubt     atomic.Bool // a custom field may have been removed: look
 }
 
 // New makes an Engine.
@@ -173,5 +176,5 @@ func New(o Options) *Engine {
 	if o.GuardWindow == 0 {
 		o.GuardWindow = time.Hour
 	}
-	return &Engine{o}
+	return &Engine{Options: o}
 }

@@ -109,5 +109,6 @@ func (e *Engine) Reference(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("engine.Reference: %w", err)
 	}
+	e.catalogue.set(ref.CustomFields)
 	return e.Local.SaveReference(ctx, ref)
 }

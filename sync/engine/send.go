@@ -79,7 +79,14 @@ func (r *round) takeAnswer(o *mapping.Object, now *State, c *Claim, in *Intent, 
 	o.FillMissing(answer.Record, now.Base, now.Local.Record, in.Sent)
 	base := reconcile.Settle(o, now.Base, in.Sent, now.Local.Record, answer.Record)
 	side := reconcile.Side{Exists: true, Record: answer.Record, At: answer.Version}
-	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side})
+	paused, sure := r.resting(now)
+	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side, Paused: paused})
+	if !sure || emptiesCustom(plan) {
+		// The answer alone does not tell an empty field from a removed one: the
+		// next cycle asks and takes the answer's other news too.
+		c.Retry = time.Microsecond
+		plan = reconcile.Plan{Base: base}
+	}
 	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}}
 	keepParked(out, now, in.Sent)
 	if in.Action == reconcile.Create {

@@ -1,0 +1,54 @@
+package harness
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFault_S22_RemovedCustomFieldKeepsLocalValues(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	field, err := w.Close.AddCustomField("lead", map[string]any{"name": "Doomed", "type": "text"})
+	require.NoError(t, err)
+	w.edit(id, map[string]any{"custom." + field: "precious"})
+	w.all()
+	value := func() string { return w.Get("SELECT custom ->> $2 FROM crm.leads WHERE close_id = $1", id, field) }
+	require.Equal(t, "precious", value())
+	require.NoError(t, w.Close.DeleteCustomField(field))
+	w.edit(id, map[string]any{"name": "Still synced"})
+	w.Tail()
+	w.Search()
+	w.Audit()
+	require.Equal(t, "precious", value(), "no nulls spread")
+	w.SQL("UPDATE crm.leads SET description = 'ours', custom = custom || jsonb_build_object($2::text, 'edited here') WHERE close_id = $1", id, field)
+	w.Settle()
+	w.Tail()
+	w.Audit()
+	require.Equal(t, "edited here", value(), "the answer to a write spreads no null either")
+	require.Equal(t, "ours", w.field(id, "description"))
+	require.Equal(t, "Still synced", w.Get("SELECT name FROM crm.leads WHERE close_id = $1", id))
+	require.Equal(t, "synced", w.state("lead", id))
+	before := w.writes()
+	w.Audit()
+	w.Tail()
+	require.Equal(t, before, w.writes())
+}
+
+func TestFault_S22_EmptiedCustomFieldIsEmptied(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	field, err := w.Close.AddCustomField("lead", map[string]any{"name": "Notes", "type": "text"})
+	require.NoError(t, err)
+	w.edit(id, map[string]any{"custom." + field: "text"})
+	w.all()
+	w.edit(id, map[string]any{"custom." + field: nil})
+	w.all()
+	require.Empty(t, w.Get("SELECT custom ->> $2 FROM crm.leads WHERE close_id = $1", id, field))
+	w.edit(id, map[string]any{"custom." + field: "again"})
+	w.all()
+	w.SQL("UPDATE crm.leads SET custom = custom - $2 WHERE close_id = $1", id, field)
+	w.all()
+	require.Empty(t, w.field(id, "custom."+field))
+	w.rest()
+}

@@ -40,6 +40,16 @@ test-short: ## Run the tests without the race detector, for the edit loop
 fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)
 
+.PHONY: laws
+laws: ## Check the laws of merging on five million random cases
+	go test ./sync/reconcile -run Laws -count=1 -laws.cases=5000000
+
+BENCH_FLAGS ?=
+
+.PHONY: bench
+bench: postgres ## Measure this machine; BENCH_FLAGS='-only=ingest -seconds=60' picks
+	@go run ./internal/bench $(BENCH_FLAGS)
+
 .PHONY: lint
 lint: fmt-check vet golangci tidy-check migrations-check ## Run every check that is not a test
 

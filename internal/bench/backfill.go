@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const slowAnswer = 200 * time.Millisecond
+
+func measureBackfill(ctx context.Context, b *bench) error {
+	sizes := []int{b.leads}
+	if b.large {
+		sizes = append(sizes, 100_000)
+	}
+	for _, leads := range sizes {
+		if err := b.backfill(ctx, leads, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func measureSlowBackfill(ctx context.Context, b *bench) error {
+	return b.backfill(ctx, b.leads, slowAnswer)
+}
+
+// backfill loads an organization with the worker and with the script.
+func (b *bench) backfill(ctx context.Context, leads int, latency time.Duration) error {
+	w, err := b.newWorker(ctx, imitationSpec{Leads: leads, Latency: latency})
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	if err := w.engine.Reference(ctx); err != nil {
+		return err
+	}
+	resetPeak()
+	before, started := w.requests.Load(), time.Now()
+	if err := w.engine.Backfill(ctx, nil); err != nil {
+		return err
+	}
+	took, requests, peak := time.Since(started), w.requests.Load()-before, peakMemory()
+	rows, err := w.rowsIn(ctx, "crm")
+	if err != nil {
+		return err
+	}
+	s, floor, err := w.floorLoad(ctx)
+	if err != nil {
+		return err
+	}
+	floorPeak := peakMemory()
+	floorRows, err := w.rowsIn(ctx, "bench_floor")
+	if err != nil {
+		return err
+	}
+	if floorRows != rows || int(s.leads.Load()) != leads {
+		return fmt.Errorf("the script stored %d rows of %d leads, the worker %d", floorRows, s.leads.Load(), rows)
+	}
+	what := fmt.Sprintf("backfill of %d leads (%.1f kB each)", leads, float64(s.bytes.Load())/1000/float64(leads))
+	if latency > 0 {
+		what = fmt.Sprintf("backfill of %d leads, %s an answer", leads, latency)
+	}
+	b.table.slower(what, "leads/s", perSecond(leads, took), perSecond(leads, floor), "")
+	b.table.slower("  rows", "rows/s", perSecond(rows, took), perSecond(rows, floor), "")
+	thousands := float64(leads) / 1000
+	own, script := float64(requests)/thousands, float64(s.requests.Load())/thousands
+	b.table.add(line{"  requests per 1,000 leads", number(own), number(script), ratio(own, script), ""})
+	if peak > 0 {
+		b.table.add(line{"  peak RSS", number(peak) + " MB", number(floorPeak) + " MB", ratio(peak, floorPeak), ""})
+	}
+	return nil
+}
+
+// floorLoad runs the script: the same pages into the same rows.
+func (w *worker) floorLoad(ctx context.Context) (*floorScript, time.Duration, error) {
+	s, err := w.floorScript(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := w.pool.Exec(ctx, floorTables); err != nil {
+		return nil, 0, err
+	}
+	if _, err := w.pool.Exec(ctx, "CHECKPOINT"); err != nil {
+		return nil, 0, err
+	}
+	resetPeak()
+	started := time.Now()
+	var writers [floorWindows]*floorWriter
+	for i := range writers {
+		if writers[i], err = w.floorWriter(ctx); err != nil {
+			return nil, 0, err
+		}
+		defer func() { _ = writers[i].conn.Close(ctx) }()
+	}
+	err = s.read(ctx, func(ctx context.Context, window int, leads []floorRecord) error {
+		return writers[window].write(ctx, leads)
+	})
+	return s, time.Since(started), err
+}
+
+func (w *worker) rowsIn(ctx context.Context, schema string) (n int, err error) {
+	err = w.pool.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]s.leads) + (SELECT count(*) FROM %[1]s.contacts)
+		+ (SELECT count(*) FROM %[1]s.opportunities)`, schema)).Scan(&n)
+	return n, err
+}

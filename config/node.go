@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,7 @@ func parseFile(file string, text []byte, probs *problems) node {
 	tree, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		pos := root.pos
-		if e, ok := err.(yaml.Error); ok && e.GetToken() != nil {
+		if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
 			pos.Line = e.GetToken().Position.Line
 		}
 		probs.add(pos, "", "not valid YAML: "+syntaxText(err), "")

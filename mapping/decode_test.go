@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +22,7 @@ func TestFault_A12_CutOffAnswer(t *testing.T) {
 	for n := range len(raw) {
 		_, err := DecodeRemote(Default("lead"), raw[:n:n], all())
 		var de *DecodeError
-		require.True(t, errors.As(err, &de), "cut at %d", n)
+		require.ErrorAs(t, err, &de, "cut at %d", n)
 	}
 }
 

@@ -141,10 +141,8 @@ func (c *cursor) zone() time.Duration {
 	if c.s == "" || c.has('Z') || c.has('z') {
 		return 0
 	}
-	sign := time.Duration(1)
-	if c.has('-') {
-		sign = -1
-	} else if !c.has('+') {
+	west := c.has('-')
+	if !west && !c.has('+') {
 		c.ok = false
 		return 0
 	}
@@ -156,5 +154,8 @@ func (c *cursor) zone() time.Duration {
 		c.has(':')
 		d += time.Duration(c.digits(2)) * unit
 	}
-	return sign * d
+	if west {
+		return -d
+	}
+	return d
 }

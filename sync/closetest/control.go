@@ -2,6 +2,7 @@ package closetest
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -40,7 +41,7 @@ func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		status = 400
 		out = map[string]any{"error": err.Error()}
-		if e, ok := err.(*apiError); ok {
+		if e, ok := errors.AsType[*apiError](err); ok {
 			status, out = e.status, e.body
 		}
 	}

@@ -13,8 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// call makes a real request, so that cuts and lengths are what a client sees.
-func fetch(t *testing.T, s *Server, base, method, path, body string) (*http.Response, []byte, error) {
+// head is an answer without its body; zero when none came.
+type head struct {
+	status int
+	header http.Header
+}
+
+// fetch makes a real request, so that cuts and lengths are what a client sees.
+func fetch(t *testing.T, s *Server, base, method, path, body string) (head, []byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -25,11 +31,11 @@ func fetch(t *testing.T, s *Server, base, method, path, body string) (*http.Resp
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := c.Do(r)
 	if err != nil {
-		return nil, nil, err
+		return head{}, nil, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	return resp, raw, err
+	return head{resp.StatusCode, resp.Header}, raw, err
 }
 
 func TestFaults_BeforeAndAfterEffect(t *testing.T) {
@@ -48,7 +54,7 @@ func TestFaults_BeforeAndAfterEffect(t *testing.T) {
 		resp, _, err := fetch(t, b.Server, base, "POST", "lead/", `{"name":"A"}`)
 		require.Equal(t, tt.isError, err != nil, tt.kind)
 		if !tt.isError {
-			require.Equal(t, 502, resp.StatusCode)
+			require.Equal(t, 502, resp.status)
 		}
 		require.Equal(t, tt.effect, len(b.List("lead")) == 1, tt.kind)
 		require.Equal(t, 1, b.FaultFired("f"))
@@ -61,7 +67,7 @@ func TestFaults_InTheAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Leads: 2})
 	base := b.Start(t)
-	with := func(f Fault, path string) (*http.Response, []byte, error) {
+	with := func(f Fault, path string) (head, []byte, error) {
 		b.ClearFaults()
 		f.Method = "GET"
 		b.Fault(f)
@@ -74,7 +80,7 @@ func TestFaults_InTheAnswer(t *testing.T) {
 	require.Error(t, err)
 	require.Len(t, raw, 40)
 	resp, raw, _ := with(Fault{Kind: FaultHTML}, "lead/")
-	require.Equal(t, "text/html", resp.Header.Get("Content-Type"))
+	require.Equal(t, "text/html", resp.header.Get("Content-Type"))
 	require.Contains(t, string(raw), "<html>")
 	_, raw, _ = with(Fault{Kind: FaultReplace, Replace: map[string]string{"Brackwater": `\ud800\u0000`}}, "lead/")
 	require.Contains(t, string(raw), `\ud800\u0000`)
@@ -87,8 +93,8 @@ func TestFaults_InTheAnswer(t *testing.T) {
 	}
 	require.Equal(t, 4, strings.Count(string(raw), `"html_url"`))
 	resp, _, _ = with(Fault{Kind: FaultRedirect, Body: "https://elsewhere.example/"}, "lead/")
-	require.Equal(t, 302, resp.StatusCode)
-	require.Equal(t, "https://elsewhere.example/", resp.Header.Get("Location"))
+	require.Equal(t, 302, resp.status)
+	require.Equal(t, "https://elsewhere.example/", resp.header.Get("Location"))
 	_, _, err = with(Fault{Kind: FaultTruncatedGzip}, "lead/")
 	require.Error(t, err)
 	_, raw, err = with(Fault{Kind: FaultDrip, Delay: 10 * time.Millisecond}, "lead/")
@@ -104,7 +110,7 @@ func TestFault_A13_GzipBomb(t *testing.T) {
 	b := setup(t, Options{})
 	base := b.Start(t)
 	b.Fault(Fault{Kind: FaultGzipBomb, N: 8})
-	r, err := http.NewRequestWithContext(t.Context(), "GET", base+"lead/", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"lead/", nil)
 	require.NoError(t, err)
 	r.Header.Set("Accept-Encoding", "gzip")
 	resp, err := http.DefaultClient.Do(r)

@@ -2,6 +2,7 @@ package closetest
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -285,7 +286,7 @@ func TestTransport_RefusedBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
 	send := func(body, mime string, chunked bool) int {
-		r := httptest.NewRequest("POST", "/api/v1/lead/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/lead/", strings.NewReader(body))
 		r.SetBasicAuth(b.key, "")
 		r.Header.Set("Content-Type", mime)
 		if chunked {

@@ -1,6 +1,7 @@
 package closetest
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func BenchmarkBackfill(b *testing.B) {
 	n, size, at := 0, 0, "1970-01-01T00:00:00"
 	for b.Loop() {
 		body := `{"query":{"type":"and","queries":[{"type":"object_type","object_type":"lead"},{"type":"field_condition","field":{"type":"regular_field","object_type":"lead","field_name":"date_created"},"condition":{"type":"moment_range","on_or_after":{"type":"fixed_utc","value":"` + at + `"}}}]},"_fields":{"lead":["_all","contacts","opportunities","tasks"]},"_limit":200,"sort":[{"direction":"asc","field":{"type":"regular_field","object_type":"lead","field_name":"date_created"}}]}`
-		r := httptest.NewRequest("POST", "/api/v1/data/search/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/data/search/", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetBasicAuth(s.Key(), "")
 		w := httptest.NewRecorder()

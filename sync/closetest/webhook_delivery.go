@@ -44,7 +44,7 @@ func Sign(signatureKey, timestamp string, body []byte) (string, error) {
 func (s *Server) NextDelivery() (time.Time, bool) {
 	s.lock()
 	defer s.mu.Unlock()
-	due := int64(always)
+	due := always
 	for _, d := range s.hooks.queue {
 		due = min(due, d.due)
 	}

@@ -14,10 +14,15 @@ func (r *Remote) Now(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, callError(err)
 	}
-	at, err := http.ParseTime(answer.Header.Get("Date"))
-	if err != nil {
-		r.opt.Logger.WarnContext(ctx, "Close sent no date, the local clock is used instead")
-		return r.opt.Now().UTC(), nil
+	if at, ok := dated(answer.Header); ok {
+		return at, nil
 	}
-	return at.UTC(), nil
+	r.opt.Logger.WarnContext(ctx, "Close sent no date, the local clock is used instead")
+	return r.opt.Now().UTC(), nil
+}
+
+// dated is an answer's Date in UTC; false when it has none or a wrong one.
+func dated(h http.Header) (time.Time, bool) {
+	at, err := http.ParseTime(h.Get("Date"))
+	return at.UTC(), err == nil
 }

@@ -77,10 +77,16 @@ func serving(t *testing.T, h http.HandlerFunc) *Remote {
 	return connect(t, srv.URL+"/api/v1/", "api_own.secret", func(o *Options) { o.OrganizationID = "orga_1" })
 }
 
-func requireClass(t *testing.T, err error, class string) *engine.CallError {
+func requireClass(t *testing.T, err error, class string) {
+	t.Helper()
+	call := callOf(t, err)
+	require.Equal(t, class, call.Class, call.Message)
+}
+
+// callOf is the call's error within err.
+func callOf(t *testing.T, err error) *engine.CallError {
 	t.Helper()
 	var call *engine.CallError
 	require.ErrorAs(t, err, &call)
-	require.Equal(t, class, call.Class, call.Message)
 	return call
 }

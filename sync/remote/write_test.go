@@ -35,7 +35,8 @@ func TestWriteAndReadBack(t *testing.T) {
 func TestFault_S12_ChildWithoutParentIsNotSent(t *testing.T) {
 	srv, r := imitation(t, closetest.Options{Seed: 1}, nil)
 	_, err := r.Create(t.Context(), "contact", mapping.Record{"name": mapping.TextValue("x")})
-	call := requireClass(t, err, classInvalid)
+	requireClass(t, err, classInvalid)
+	call := callOf(t, err)
 	require.Contains(t, call.Fields, "lead_id")
 	_, err = r.Create(t.Context(), "contact", mapping.Record{"lead_id": mapping.LocalRef("7")})
 	requireClass(t, err, classInvalid)
@@ -66,7 +67,8 @@ func TestErrorClasses(t *testing.T) {
 			requireClass(t, r.Fetch(t.Context(), "lead", "lead_a").Err, tc.read)
 			set := mapping.Record{"name": mapping.TextValue("n")}
 			_, err := r.Create(t.Context(), "lead", set)
-			created := requireClass(t, err, tc.write)
+			requireClass(t, err, tc.write)
+			created := callOf(t, err)
 			_, err = r.Update(t.Context(), "lead", "lead_a", set)
 			requireClass(t, err, tc.write)
 			if tc.status == http.StatusBadRequest {
@@ -83,7 +85,8 @@ func TestErrorClasses(t *testing.T) {
 func TestNoConnectionIsTransient(t *testing.T) {
 	r := connect(t, "http://127.0.0.1:1/api/v1/", "api_own.secret", nil)
 	_, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("n")})
-	call := requireClass(t, err, classTransient)
+	requireClass(t, err, classTransient)
+	call := callOf(t, err)
 	require.NotContains(t, call.Message, "secret")
 }
 

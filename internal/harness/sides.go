@@ -40,6 +40,7 @@ func (w *World) localSide(o *mapping.Object) map[string]map[string]string {
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(w.T, err)
 	found := map[string]map[string]string{}
+	parents := w.parents(o)
 	for _, text := range list {
 		var raw map[string]json.RawMessage
 		require.NoError(w.T, json.Unmarshal([]byte(text), &raw))
@@ -47,20 +48,39 @@ func (w *World) localSide(o *mapping.Object) map[string]map[string]string {
 		if id == "" {
 			id = "row " + string(raw[o.Key])
 		}
-		found[id] = plain(o, w.localRecord(o, raw))
+		found[id] = plain(o, w.localRecord(o, raw, parents))
 	}
 	return found
 }
 
-func (w *World) localRecord(o *mapping.Object, raw map[string]json.RawMessage) mapping.Record {
+// parents gives, by object type, the Close ids of the rows that o's rows may
+// refer to, by their key.
+func (w *World) parents(o *mapping.Object) map[string]map[string]string {
+	w.T.Helper()
+	found := map[string]map[string]string{}
+	for _, f := range o.Fields {
+		p := w.Objects[f.Parent]
+		if f.Kind != mapping.Reference || p == nil || found[f.Parent] != nil {
+			continue
+		}
+		ids := map[string]string{}
+		rows, err := w.Pool.Query(context.Background(), fmt.Sprintf("SELECT %s::text, coalesce(%s, '') FROM %s", pgx.Identifier{p.Key}.Sanitize(),
+			pgx.Identifier{p.CloseID}.Sanitize(), pgx.Identifier{p.Table.Schema, p.Table.Name}.Sanitize()))
+		require.NoError(w.T, err)
+		var key, id string
+		_, err = pgx.ForEachRow(rows, []any{&key, &id}, func() error { ids[key] = id; return nil })
+		require.NoError(w.T, err)
+		found[f.Parent] = ids
+	}
+	return found
+}
+
+func (w *World) localRecord(o *mapping.Object, raw map[string]json.RawMessage, parents map[string]map[string]string) mapping.Record {
 	rec := mapping.Record{}
 	for _, f := range o.Fields {
 		if f.Kind == mapping.Reference {
-			p := w.Objects[f.Parent]
-			if key := unquote(raw[f.Column]); key != "" && p != nil {
-				id := w.Get(fmt.Sprintf("SELECT %s FROM %s WHERE %s::text = $1", pgx.Identifier{p.CloseID}.Sanitize(),
-					pgx.Identifier{p.Table.Schema, p.Table.Name}.Sanitize(), pgx.Identifier{p.Key}.Sanitize()), key)
-				rec[f.Close] = mapping.TextValue(id)
+			if key := unquote(raw[f.Column]); key != "" && parents[f.Parent] != nil {
+				rec[f.Close] = mapping.TextValue(parents[f.Parent][key])
 			}
 			continue
 		}

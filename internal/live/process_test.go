@@ -20,7 +20,7 @@ import (
 )
 
 // deadline is the longest wait for anything; the machine may be busy.
-const deadline = 60 * time.Second
+const deadline = 25 * time.Second
 
 var binary struct {
 	once sync.Once

@@ -136,9 +136,31 @@ func (w *world) until(what string, done func() bool) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
-		require.True(w.T, time.Now().Before(end), "waited %s in vain: %s", deadline, what)
+		if time.Now().After(end) {
+			w.T.Fatalf("waited %s in vain: %s\n%s", deadline, what, w.explain())
+		}
 		<-tick.C
 	}
+}
+
+// explain shows what the worker has in hand.
+func (w *world) explain() string {
+	text := ""
+	for _, sql := range []string{
+		`SELECT string_agg(concat_ws(' ', id, kind, state, attempt, attempted_at, scheduled_at, errors::text), E'\n') FROM river.river_job WHERE state <> 'completed'`,
+		`SELECT string_agg(c::text, E'\n') FROM closesync.checkpoints c`,
+		`SELECT string_agg(concat_ws(' ', kind, state, seen, error), E'\n') FROM closesync.runs`,
+		`SELECT string_agg(concat_ws(' ', pid, state, wait_event, left(query, 80)), E'\n') FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'`,
+	} {
+		var part *string
+		if err := w.Pool.QueryRow(context.Background(), sql).Scan(&part); err != nil {
+			text += err.Error()
+		} else if part != nil {
+			text += *part
+		}
+		text += "\n\n"
+	}
+	return text
 }
 
 // number scans one integer of a query; -1 while the query fails, as before the

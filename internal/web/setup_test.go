@@ -61,7 +61,7 @@ func ask(h http.Handler, method, path string, header ...string) *httptest.Respon
 
 func basic(t *testing.T, user, password string) string {
 	t.Helper()
-	r, err := http.NewRequest("GET", "http://x", nil)
+	r, err := http.NewRequest(http.MethodGet, "http://x", nil)
 	require.NoError(t, err)
 	r.SetBasicAuth(user, password)
 	return r.Header.Get("Authorization")

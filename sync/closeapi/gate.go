@@ -84,7 +84,7 @@ func (g *gate) wait(ctx context.Context, c *Client, w *waiter) (ticket, error) {
 			return t, nil
 		}
 		g.mu.Unlock()
-		err := error(nil)
+		var err error
 		if wouldExpire(ctx, d) {
 			err = &RateLimitError{Wait: d, Group: g.group}
 		} else {

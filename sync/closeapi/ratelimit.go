@@ -23,7 +23,7 @@ type rateHeader struct {
 }
 
 // usable tells whether the header announces a whole window.
-func (h rateHeader) usable() bool { return h.limit > 0 && h.remaining >= 0 && h.hasReset }
+func (r *rateHeader) usable() bool { return r.limit > 0 && r.remaining >= 0 && r.hasReset }
 
 // parseRate reads "RateLimit: limit=100, remaining=50, reset=5". Clients have
 // seen semicolons too, and the reset is a decimal. A wait is always within

@@ -46,7 +46,7 @@ func readOne(body []byte, kind jsontext.Kind, opts ...jsontext.Options) error {
 	if _, err := d.ReadValue(); err != nil {
 		return err
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return errNotObject
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,17 +76,14 @@ func setup(t *testing.T, change ...func(*Options)) *bundle {
 }
 
 // on answers requests for a path with the answers in turn, the last for ever.
-func (b *bundle) on(path string, answers ...http.HandlerFunc) *int {
-	n := new(int)
-	var mu sync.Mutex
+// What it returns tells how many came so far; a handler may still be running.
+func (b *bundle) on(path string, answers ...http.HandlerFunc) func() int {
+	var n atomic.Int64
 	b.mux.HandleFunc("/api/v1/"+path, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		f := answers[min(*n, len(answers)-1)]
-		*n++
-		mu.Unlock()
-		f(w, r)
+		turn := int(n.Add(1)) - 1
+		answers[min(turn, len(answers)-1)](w, r)
 	})
-	return n
+	return func() int { return int(n.Load()) }
 }
 
 func answer(status int, body string, headers ...string) http.HandlerFunc {

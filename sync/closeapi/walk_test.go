@@ -161,11 +161,11 @@ func TestFault_A23_MoreThanTheChainYields(t *testing.T) {
 func TestFault_A23_OneInstantHoldsMoreThanTheChain(t *testing.T) {
 	b := setup(t)
 	newIndex(b, SearchChainLimit, append(
-		manyRows(25_000, func(int) time.Time { return day }),
+		manyRows(10_200, func(int) time.Time { return day }),
 		row{"lead_last", day, day.Add(time.Hour)}))
 	ids := walked(t, b, SearchWalk{ObjectType: "lead", Limit: 200}, 0)
-	require.Len(t, ids, 25_001)
-	require.Equal(t, "lead_last", ids[25_000])
+	require.Len(t, ids, 10_201)
+	require.Equal(t, "lead_last", ids[10_200])
 }
 
 func TestFault_A23_BothFieldsShareOneInstant(t *testing.T) {
@@ -254,21 +254,21 @@ func TestFault_A26_EmptyPagesAndCircularCursors(t *testing.T) {
 		last = err
 	}
 	require.ErrorIs(t, last, ErrNoProgress)
-	require.Equal(t, patience, *n)
+	require.Equal(t, patience, n())
 
 	n = b.on("data/search/", answer(200, `{"data":[],"cursor":"same"}`))
 	for _, err := range b.SearchBatches(t.Context(), SearchWalk{ObjectType: "lead"}) {
 		last = err
 	}
 	require.ErrorIs(t, last, ErrNoProgress)
-	require.LessOrEqual(t, *n, patience)
+	require.LessOrEqual(t, n(), patience)
 
 	n = b.on("event/", answer(200, `{"data":[],"cursor_next":"same"}`))
 	for _, err := range b.EventBatches(t.Context(), EventWalk{}) {
 		last = err
 	}
 	require.ErrorIs(t, last, ErrNoProgress)
-	require.LessOrEqual(t, *n, 2*patience)
+	require.LessOrEqual(t, n(), 2*patience)
 }
 
 func event(id string, at time.Time) string {

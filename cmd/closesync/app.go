@@ -42,6 +42,7 @@ type conn struct {
 	engine   *engine.Engine
 	types    []string
 	requests atomic.Int64
+	api      apiState
 	noted    atomic.Int64 // second of the last delivery that was written down
 	// audit asks for a full compare of types; set when the jobs are.
 	audit func(ctx context.Context, types []string) error
@@ -84,7 +85,10 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 	cn := &conn{name: c.Name, key: closeapi.Secret(c.APIKey.Reveal())}
 	client, err := closeapi.New(closeapi.Options{
 		BaseURL: c.BaseURL, Key: cn.key, UserAgent: "closesync/" + version(), ReservePercent: a.cfg.Rate.ReservePercent,
-		Logger: a.log, Observe: func(closeapi.Call) { cn.requests.Add(1) },
+		Logger: a.log, Observe: func(call closeapi.Call) {
+			cn.requests.Add(1)
+			cn.api.observe(call)
+		},
 	})
 	if err != nil {
 		return nil, &exitError{exitUsage, err}

@@ -115,6 +115,8 @@ func (a *app) reasons(ctx context.Context) []string {
 	for _, c := range a.conns {
 		if err := c.allowed(ctx); err != nil {
 			list = append(list, fmt.Sprintf("connection %s: %v", c.name, err))
+		} else if api := c.api.state(); !api.OK && api.Error != nil {
+			list = append(list, fmt.Sprintf("connection %s: %s", c.name, *api.Error))
 		}
 	}
 	return list

@@ -17,6 +17,7 @@ import (
 // databases makes one fresh database for each group. Only those it made are
 // dropped again.
 type databases struct {
+	url   string
 	admin *pgx.Conn
 	made  []string
 	stop  func()
@@ -50,7 +51,7 @@ func openDatabases(ctx context.Context) (*databases, error) {
 		stop()
 		return nil, errors.New("the database does not answer")
 	}
-	return &databases{admin: admin, stop: stop}, nil
+	return &databases{url: url, admin: admin, stop: stop}, nil
 }
 
 // fresh makes a migrated database and a pool as the worker has it.
@@ -60,11 +61,11 @@ func (d *databases) fresh(ctx context.Context) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	d.made = append(d.made, name)
-	config, err := pgxpool.ParseConfig("")
+	// Parsed anew: the configuration of a connection in use is bound to it.
+	config, err := pgxpool.ParseConfig(d.url)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("the database URL is not understood") // the cause may quote it
 	}
-	config.ConnConfig = d.admin.Config().Copy()
 	config.ConnConfig.Database = name
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.MaxConns = 16

@@ -86,6 +86,9 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err := r.knowFields(ctx); err != nil {
 		return err
 	}
+	if err := r.knowScope(ctx, claims); err != nil {
+		return err
+	}
 	batch := Batch{IDs: map[string][]int64{}, Claims: claims}
 	for _, c := range claims {
 		batch.IDs[c.Type] = append(batch.IDs[c.Type], c.RecordID)
@@ -288,7 +291,7 @@ func (r *round) needsFetch(c *Claim) bool {
 	if c.Status == Deleted {
 		return c.Fetch
 	}
-	if c.Fetch || len(c.Events) == 0 || len(r.updates[c.RecordID]) > 0 {
+	if c.Fetch || len(c.Events) == 0 || len(r.updates[c.RecordID]) > 0 || r.scopedBy(c.Type) != "" {
 		return true
 	}
 	for _, ev := range r.events[c.RecordID] {

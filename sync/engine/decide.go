@@ -84,8 +84,12 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 		}
 		return
 	}
-	if st.Status == Deleted && rd.Gone {
+	if rd.Gone && (st.Status == Deleted || st.Status == Detached) {
 		return // a row that outlived its record is not created again
+	}
+	if rd.Out {
+		leave(st, rd)
+		return
 	}
 	if st.Status == Detached && st.Base == nil && !st.Local.Exists {
 		return
@@ -97,8 +101,9 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 	}
 	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: paused}
 	in.Local.At = c.LocalAt
-	// A delete that an operator rejected is undone.
-	in.Refill = r.approved[st.ID] == "rejected" && !st.Local.Exists
+	// A delete that an operator rejected is undone; one of a row out of scope
+	// was never meant for Close.
+	in.Refill = !st.Local.Exists && (r.approved[st.ID] == "rejected" || st.Status == Detached)
 	if st.CloseID != "" && !rd.Gone {
 		remote := rd.Remote
 		if remote.Version.Before(st.Version) {

@@ -89,6 +89,8 @@ type Remote interface {
 	Events(ctx context.Context, since time.Time, each func([]Event) error) (newest time.Time, err error)
 	// Created lists what this key created since then, from the event log.
 	Created(ctx context.Context, objectType string, since time.Time) ([]mapping.Remote, error)
+	// InScope tells which records a type's filter matches.
+	InScope(ctx context.Context, objectType string, ids []string) (map[string]bool, error)
 	Now(ctx context.Context) (time.Time, error)
 	Reference(ctx context.Context) (Reference, error)
 	Requests() int64

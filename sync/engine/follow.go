@@ -71,7 +71,9 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 	run := int64(0)
 	var seen, changed int
 	before := e.Remote.Requests()
-	w := &walk{Engine: e, objectType: objectType, field: "date_updated"}
+	// A lead that enters the filter brings children along that did not change.
+	nested := objectType == "lead" && len(e.Objects["lead"].Filter) > 0 && e.nested()
+	w := &walk{Engine: e, objectType: objectType, field: "date_updated", nested: nested}
 	s := &segment{Cursor: cp.Watermark.Add(-searchOverlap), seen: map[string]bool{}}
 	w.segments = []*segment{s}
 	w.apply = func(ctx context.Context, p Page, _ *Checkpoint) error {

@@ -14,13 +14,8 @@ import (
 func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
 	byType := map[string]map[string]mapping.Remote{}
 	flatten(byType, records)
-	for objectType, byID := range byType {
-		if silent {
-			break // the first load: nothing is known yet
-		}
-		if err := e.dropUnchanged(ctx, objectType, byID); err != nil {
-			return 0, err
-		}
+	if err := e.dropNeedless(ctx, byType, silent); err != nil {
+		return 0, err
 	}
 	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run}
 	for objectType, byID := range byType {
@@ -102,6 +97,27 @@ func flatten(byType map[string]map[string]mapping.Remote, records []mapping.Remo
 	}
 }
 
+// dropNeedless leaves out what needs no decision.
+func (e *Engine) dropNeedless(ctx context.Context, byType map[string]map[string]mapping.Remote, silent bool) error {
+	shown := map[string]bool{}
+	for _, byID := range byType {
+		for id := range byID {
+			shown[id] = true
+		}
+	}
+	for objectType, byID := range byType {
+		if !silent { // at the first load nothing is known yet
+			if err := e.dropUnchanged(ctx, objectType, byID); err != nil {
+				return err
+			}
+		}
+		if err := e.dropOutOfScope(ctx, objectType, byID, shown); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e *Engine) dropUnchanged(ctx context.Context, objectType string, byID map[string]mapping.Remote) error {
 	ids, hashes := make([]string, 0, len(byID)), make([]int64, 0, len(byID))
 	for id, r := range byID {
@@ -133,6 +149,12 @@ func (e *Engine) decidePage(st *State, remote mapping.Remote, cause Cause, silen
 	}
 	if o := st.Outcome; o != nil {
 		o.Silent = silent && st.ID == 0
+		if len(o.Plan.Conflicts) > 0 && st.ID != 0 {
+			// A cycle knows more: when the row was edited, what an operator chose,
+			// which answers were lost.
+			st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause, Error: st.Error}
+			return
+		}
 		if o.Intent != nil || c.Retry > 0 {
 			o.Intent, o.Mark, o.Fetch, o.After = nil, true, true, c.Retry
 			if o.Status == Held {

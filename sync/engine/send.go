@@ -57,7 +57,9 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 	if in.Action == reconcile.Create {
 		closeID = answer.ID
 	}
+	taken := false
 	err := r.again1(ctx, st, c, func(now *State) {
+		taken = true
 		if in.Action == reconcile.Delete {
 			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}}
 			return
@@ -66,6 +68,11 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 	})
 	if err != nil {
 		return err
+	}
+	if !taken && in.Action == reconcile.Create {
+		// The claim was lost meanwhile, and with it the link: whoever has it now
+		// must find the record instead of creating it again (fault D5).
+		return r.Local.FinishIntent(ctx, in.ID, "unknown", "the answer came after the claim was lost")
 	}
 	if err := r.Local.FinishIntent(ctx, in.ID, "done", ""); err != nil {
 		return err

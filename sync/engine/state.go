@@ -104,6 +104,7 @@ type Reading struct {
 	Gone   bool   // deleted or merged: an event or a confirmed 404 says so
 	Into   string // lead it was merged into
 	Hidden bool   // not visible to the key
+	Out    bool   // not within the user's filter
 	Fresh  bool   // read by id in this cycle
 	Cause  Cause
 	Err    error

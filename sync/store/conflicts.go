@@ -30,7 +30,7 @@ func (w *writing) saveConflicts(ctx context.Context) error {
 				return err
 			}
 		}
-		if st.Status == "conflict" && len(open) == 0 {
+		if st.Status == "conflict" && st.Outcome.Status != "" && len(open) == 0 {
 			if _, err := w.tx.Exec(ctx, `UPDATE closesync.conflict_log SET status = 'resolved', resolved_at = clock_timestamp(),
 				winner = coalesce(winner, choice ->> 'take', 'close') WHERE record_id = $1 AND status = 'open'`, st.ID); err != nil {
 				return err

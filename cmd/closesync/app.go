@@ -114,12 +114,10 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		GuardWindow: a.cfg.Guards.Window, CanSeeAll: all,
 		Applied: a.lag.add,
 	})
-	if cn.blocked != nil {
-		return cn, nil
-	}
-	cn.blocked = cn.store.Bind(ctx, cn.orgID)
-	if cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
-		return nil, cn.blocked
+	if cn.blocked == nil {
+		if cn.blocked = cn.store.Bind(ctx, cn.orgID); cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
+			return nil, cn.blocked
+		}
 	}
 	return cn, nil
 }

@@ -76,7 +76,7 @@ func (o *options) logger(cfg *config.Config) *slog.Logger {
 	if cfg.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(o.err, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	}
-	return slog.New(tint.NewHandler(o.err, &tint.Options{Level: cfg.LogLevel, NoColor: !o.colour(), TimeFormat: "15:04:05.000"}))
+	return slog.New(tint.NewTextHandler(o.err, &tint.Options{Level: cfg.LogLevel, NoColor: !o.colour(), TimeFormat: "15:04:05.000"}))
 }
 
 // colour follows no-color.org.

@@ -88,7 +88,7 @@ func TestFault_C15_ChangedTypesAndNames(t *testing.T) {
 	w.Tail()
 	require.Equal(t, "Retyped", w.Get("SELECT name FROM crm.leads WHERE id = 1"))
 	require.Equal(t, "Renamed column", w.Get("SELECT name FROM crm.contacts WHERE id = 1"))
-	require.Equal(t, "", w.Get("SELECT string_agg(last_error, ',') FROM closesync.record_status WHERE state = 'error'"))
+	require.Empty(t, w.Get("SELECT string_agg(last_error, ',') FROM closesync.record_status WHERE state = 'error'"))
 	w.SQL("UPDATE crm.contacts SET name = 'Local', job = 'ignored' WHERE id = 1")
 	w.Settle()
 	got, _ := w.Close.Get(contact)

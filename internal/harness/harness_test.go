@@ -50,7 +50,7 @@ func TestPush_EveryKindOfChange(t *testing.T) {
 	w.SQL("UPDATE crm.opportunities SET value = 4200, note = 'n' WHERE id = 2")
 	w.Settle()
 	w.Equal()
-	require.Equal(t, "", w.Get("SELECT string_agg(state || last_error, ',') FROM closesync.record_status WHERE state NOT IN ('synced', 'deleted')"))
+	require.Empty(t, w.Get("SELECT string_agg(state || last_error, ',') FROM closesync.record_status WHERE state NOT IN ('synced', 'deleted')"))
 	w.Tail()
 	w.Equal()
 }

@@ -42,6 +42,7 @@ func build(t *testing.T) string {
 	t.Helper()
 	binary.once.Do(func() {
 		var dir string
+		//nolint:usetesting // it outlives the test that happens to come first
 		if dir, binary.err = os.MkdirTemp("", "closesync-live-"); binary.err != nil {
 			return
 		}

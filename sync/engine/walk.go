@@ -78,12 +78,13 @@ func (w *walk) begin(ctx context.Context, from, to time.Time) error {
 		return nil
 	}
 	first.End = start.Add(width)
-	for i := time.Duration(1); i < walkers; i++ {
-		end := start.Add((i + 1) * width)
+	edge := func(i int) time.Time { return start.Add(width * time.Duration(i)) }
+	for i := 1; i < walkers; i++ {
+		end := edge(i + 1)
 		if i == walkers-1 {
 			end = to
 		}
-		w.segments = append(w.segments, &segment{Cursor: start.Add(i * width), End: end, seen: map[string]bool{}})
+		w.segments = append(w.segments, &segment{Cursor: edge(i), End: end, seen: map[string]bool{}})
 	}
 	return nil
 }

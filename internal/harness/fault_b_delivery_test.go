@@ -164,3 +164,19 @@ func TestFault_B20_EventsOfAnotherOrganizationAreParked(t *testing.T) {
 	h.Settle()
 	h.Equal()
 }
+
+func TestFault_B19_RecordsOutOfScopeAreIgnored(t *testing.T) {
+	h := hook(t, func(o *Options) {
+		o.Objects = objects("lead", func(c *config) { c.Filter = []byte(filtered) })
+	})
+	rows := h.Get("SELECT count(*) FROM crm.leads")
+	require.Equal(t, "0", rows, "no seeded lead is in the filter")
+	for i := range 3 {
+		h.renamed(i, "Outside still")
+	}
+	require.Equal(t, 3, h.deliver())
+	require.Zero(t, h.Close.QueuedWebhooks(), "they were answered 2xx")
+	h.Settle()
+	require.Equal(t, "0", h.Get("SELECT count(*) FROM crm.leads"))
+	require.Equal(t, "0", h.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+}

@@ -135,7 +135,7 @@ func (h *hooked) deliver() int {
 	return h.Close.DeliverWebhooks(context.Background(), http.DefaultClient)
 }
 
-// count is a count in SQL.
+// inbox counts the stored deliveries.
 func (h *hooked) inbox(where string) string {
 	return h.Get("SELECT count(*) FROM closesync.inbox WHERE source = 'webhook' AND " + where)
 }
@@ -151,11 +151,14 @@ func (h *hooked) post(url, body string, at time.Time) int {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Close-Sig-Timestamp", stamp)
 	req.Header.Set("Close-Sig-Hash", hash)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := sender.Do(req)
 	require.NoError(h.T, err)
 	require.NoError(h.T, resp.Body.Close())
 	return resp.StatusCode
 }
+
+// sender keeps a connection for each of many senders.
+var sender = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 // event is a delivery's body; more are further members of the event.
 func (h *hooked) event(id, objectType, action, objectID string, more ...string) string {
@@ -170,4 +173,3 @@ func (h *hooked) renamed(i int, name string) {
 	h.T.Helper()
 	require.NoError(h.T, h.Close.Update(h.lead(i), map[string]any{"name": name}))
 }
-

@@ -99,3 +99,18 @@ func TestFault_S_KilledUnderLocalEdits(t *testing.T) {
 		require.Equal(t, 1, seen[fmt.Sprintf("Made %d contact", i)], "contact %d", i)
 	}
 }
+
+func TestFault_S_KilledWhileStarting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 300)
+	for range kills(t) {
+		w.run()
+		soon(80 * time.Millisecond)
+		w.worker.kill()
+	}
+	w.run()
+	began := time.Now()
+	w.loaded()
+	require.Less(t, time.Since(began), 20*time.Second, "work goes on soon after a kill")
+	w.Equal()
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"time"
 
@@ -63,7 +64,7 @@ func eventCause(c *Claim, ev mapping.Event) Cause {
 }
 
 func (r *round) failRead(st *State, c *Claim, err error) {
-	call, _ := err.(*CallError)
+	call, _ := errors.AsType[*CallError](err)
 	if call == nil || call.Class == "transient" || call.Class == "unknown" || call.Class == "limited" {
 		c.Retry = backoff(c.Attempts)
 		return

@@ -116,13 +116,16 @@ func (w *worker) startJobs(ctx context.Context) error {
 	if err := w.jobs.Start(ctx); err != nil {
 		return err
 	}
-	// The jobs of the start have to be over before anything is measured.
+	// The jobs of the start have to be over before anything is measured: the
+	// last one the load queues is a search.
 	for {
-		var busy int
-		if err := w.pool.QueryRow(ctx, `SELECT count(*) FROM river.river_job WHERE state <> 'completed'`).Scan(&busy); err != nil {
+		var kinds, busy int
+		err := w.pool.QueryRow(ctx, `SELECT count(DISTINCT kind) FILTER (WHERE kind IN ('events', 'search', 'reference', 'check', 'backfill')),
+			count(*) FILTER (WHERE state <> 'completed') FROM river.river_job`).Scan(&kinds, &busy)
+		if err != nil {
 			return err
 		}
-		if busy == 0 {
+		if kinds == 5 && busy == 0 {
 			return nil
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {

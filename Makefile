@@ -36,6 +36,10 @@ test: postgres ## Run every test with the race detector
 test-short: ## Run the tests without the race detector, for the edit loop
 	go test -short -timeout $(TEST_TIMEOUT) ./...
 
+.PHONY: kills
+kills: ## Kill the real binary KILLS times (50) in each kill test and compare both sides
+	CLOSESYNC_KILLS=$${KILLS:-50} go test -count=1 -timeout 30m -run Killed -v ./internal/live
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)

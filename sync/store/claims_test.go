@@ -60,6 +60,7 @@ func TestClaim_CountsRetriesAndWaits(t *testing.T) {
 	none, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, none)
+	require.Equal(t, "pending 1 true", value[string](t, pool, "SELECT state || ' ' || attempts || ' ' || (next_attempt_at > now()) FROM closesync.record_status"))
 	exec(t, pool, "UPDATE closesync.dirty SET not_before = '-infinity'")
 	claims, err = s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)

@@ -20,9 +20,15 @@ const batchSize = 250
 func (e *Engine) Run(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		absorbed, _, err := e.Local.Absorb(ctx, 2000)
+		absorbed, truncated, err := e.Local.Absorb(ctx, 2000)
 		if err != nil {
 			return total, err
+		}
+		if len(truncated) > 0 {
+			// The marks alone would fill the tables too, at a GET a record.
+			if err := e.Audit(ctx, nil, nil); err != nil {
+				return total, err
+			}
 		}
 		n, err := e.Cycle(ctx)
 		total += n

@@ -242,6 +242,13 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 		out.Intent = &Intent{Action: plan.Remote, Held: reason}
 		return
 	}
+	if plan.Remote == reconcile.Update && r.claims != nil {
+		if wait := r.flapping.wait(st.ID, r.Now()); wait > 0 {
+			r.Logger.Warn("a record flaps; its next update waits", "object_type", st.Type, "close_id", st.CloseID, "wait", wait)
+			c.Retry = wait
+			return
+		}
+	}
 	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet}
 	c.Keep = true
 }

@@ -155,6 +155,7 @@ type Options struct {
 type Engine struct {
 	Options
 	catalogue catalogue
+	flapping  flapping
 	doubt     atomic.Bool // a custom field may have been removed: look
 }
 

@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,4 +53,25 @@ func TestFault_S22_EmptiedCustomFieldIsEmptied(t *testing.T) {
 	w.all()
 	require.Empty(t, w.field(id, "custom."+field))
 	w.rest()
+}
+
+func TestFault_S23_FieldInConversionRests(t *testing.T) {
+	w := world(t, func(o *Options) { o.Close.ConvertDelay = 300 * time.Millisecond })
+	id := w.ids("lead")[0]
+	field, err := w.Close.AddCustomField("lead", map[string]any{"name": "Turning", "type": "number"})
+	require.NoError(t, err)
+	w.edit(id, map[string]any{"custom." + field: 7})
+	w.all()
+	require.NoError(t, w.Close.UpdateCustomField(field, map[string]any{"type": "text"}))
+	require.NoError(t, w.Engine.Reference(context.Background()))
+	before := w.writes()
+	w.SQL("UPDATE crm.leads SET custom = custom || jsonb_build_object($2::text, 'eight') WHERE close_id = $1", id, field)
+	w.Settle()
+	require.Equal(t, before, w.writes(), "nothing is sent during the conversion")
+	require.Equal(t, "eight", w.Get("SELECT custom ->> $2 FROM crm.leads WHERE close_id = $1", id, field))
+	w.SQL("SELECT pg_sleep(0.35)")
+	require.NoError(t, w.Engine.Reference(context.Background()))
+	w.Tail()
+	w.Audit()
+	require.NotEmpty(t, w.Get("SELECT custom ->> $2 FROM crm.leads WHERE close_id = $1", id, field))
 }

@@ -46,14 +46,18 @@ func newWorld(t *testing.T, leads int) *world {
 	var problems []mapping.Problem
 	w.Objects, problems = mapping.Bind(nil)
 	require.Empty(t, problems)
-	w.List = func(objectType string) []map[string]any {
-		var answer struct {
-			Data []map[string]any `json:"data"`
-		}
-		w.tell("list", map[string]any{"object_type": objectType}, &answer)
-		return answer.Data
-	}
+	w.List = w.list
 	return w
+}
+
+// list gives the records of a type as the imitation holds them.
+func (w *world) list(objectType string) []map[string]any {
+	w.T.Helper()
+	var answer struct {
+		Data []map[string]any `json:"data"`
+	}
+	w.tell("list", map[string]any{"object_type": objectType}, &answer)
+	return answer.Data
 }
 
 // freeAddress is free now; another process could take it, which the worker

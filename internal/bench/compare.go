@@ -39,8 +39,8 @@ func measureCompare(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.table.slower("  the local part alone", "rows/s", perSecond(rows, local), perSecond(rows, localFloor), "")
-	changed := rows / 100
-	if err := w.changeUnseen(ctx, changed); err != nil {
+	changed, err := w.changeUnseen(ctx, rows/100)
+	if err != nil {
 		return err
 	}
 	return w.compare(ctx, "full compare, 1 % changed", rows, changed, floor)
@@ -75,18 +75,20 @@ func (w *worker) compare(ctx context.Context, what string, rows, changed int, fl
 	return nil
 }
 
-// changeUnseen changes n contacts at Close, which the worker is not told.
-func (w *worker) changeUnseen(ctx context.Context, n int) error {
+// changeUnseen changes n contacts at Close, which the worker is not told, and
+// gives how many rows differ then: each also moves its lead's date_updated.
+func (w *worker) changeUnseen(ctx context.Context, n int) (rows int, err error) {
 	ids, err := w.ids(ctx, "contacts", n)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for i, id := range ids {
 		if err := w.close.update(ctx, id, map[string]any{"title": fmt.Sprintf("Changed %d", i)}); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	err = w.pool.QueryRow(ctx, `SELECT count(*) + count(DISTINCT lead_id) FROM crm.contacts WHERE close_id = ANY ($1)`, ids).Scan(&rows)
+	return rows, err
 }
 
 // ids gives the Close ids of the first n rows of a table, of all for 0.

@@ -137,3 +137,11 @@ func fromStore(w store.Webhook) remote.Subscription {
 	}
 	return out
 }
+
+// webhookState is what noteWebhookState kept; "" if nothing or if the database
+// does not answer, which the rest of the status then says.
+func (c *conn) webhookState(ctx context.Context) string {
+	var state string
+	_ = c.store.Pool().QueryRow(ctx, `SELECT coalesce(webhook ->> 'state', '') FROM closesync.connections WHERE id = $1`, c.store.ConnectionID()).Scan(&state)
+	return state
+}

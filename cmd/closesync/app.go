@@ -41,6 +41,7 @@ type conn struct {
 	remote   *remote.Remote
 	engine   *engine.Engine
 	types    []string
+	log      *slog.Logger
 	requests atomic.Int64
 	api      apiState
 	noted    atomic.Int64 // second of the last delivery that was written down
@@ -82,7 +83,7 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 	if c.APIKey.IsZero() {
 		return nil, usageError("%s", noKey(c))
 	}
-	cn := &conn{name: c.Name, key: closeapi.Secret(c.APIKey.Reveal())}
+	cn := &conn{name: c.Name, log: a.log, key: closeapi.Secret(c.APIKey.Reveal())}
 	client, err := closeapi.New(closeapi.Options{
 		BaseURL: c.BaseURL, Key: cn.key, UserAgent: "closesync/" + version(), ReservePercent: a.cfg.Rate.ReservePercent,
 		Logger: a.log, Observe: func(call closeapi.Call) {
@@ -190,7 +191,10 @@ func (c *conn) allowed(ctx context.Context) error {
 
 // check repairs the capture triggers and follows changes of the tables.
 func (c *conn) check(ctx context.Context) ([]string, error) {
-	if err := c.store.Refresh(ctx); err != nil {
+	// A table that is gone stops only itself, with its reason in the log.
+	if err := c.store.Refresh(ctx); errors.Is(err, store.ErrNoTable) {
+		c.log.Error("a mapped table is not usable; its object rests until it is back", "connection", c.name, "error", err)
+	} else if err != nil {
 		return nil, err
 	}
 	return c.store.EnsureTriggers(ctx)

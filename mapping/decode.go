@@ -48,7 +48,14 @@ func DecodeRemote(o *Object, raw []byte, nested map[string]*Object) (Remote, err
 	if err := validObject(raw); err != nil {
 		return Remote{}, err
 	}
-	return decodeObject(o, raw, raw, nested)
+	r, err := decodeObject(o, raw, raw, nested)
+	if err == nil && r.ID == "" {
+		err = &DecodeError{"/id", 0, "the object has no id"}
+	}
+	if err != nil {
+		return Remote{}, err
+	}
+	return r, nil
 }
 
 // validObject checks the syntax of the whole text once; what follows may walk
@@ -101,10 +108,16 @@ func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remot
 			return Remote{}, &DecodeError{"/" + name, r.offset(value), err.Error()}
 		}
 	}
-	if r.ID == "" {
-		return Remote{}, &DecodeError{"/id", r.offset(obj), "the object has no id"}
-	}
 	return r.Remote, nil
+}
+
+// DecodePart reads some fields of an object, such as the previous_data of an
+// event: as DecodeRemote, but an id is not needed.
+func DecodePart(o *Object, raw []byte) (Remote, error) {
+	if err := validObject(raw); err != nil {
+		return Remote{}, err
+	}
+	return decodeObject(o, raw, raw, nil)
 }
 
 // keyName is a member's key without quotes and escapes: "i\u0064" is "id".
@@ -205,6 +218,9 @@ func (r *reading) takeNested(o *Object, value []byte) error {
 		var inner *DecodeError
 		if errors.As(err, &inner) {
 			return &DecodeError{fmt.Sprintf("/%d%s", n, inner.Pointer), inner.Offset, inner.Reason}
+		}
+		if child.ID == "" {
+			return &DecodeError{fmt.Sprintf("/%d/id", n), r.offset(item), "the object has no id"}
 		}
 		child.Raw = nil
 		r.Nested = append(r.Nested, child)

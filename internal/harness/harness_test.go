@@ -66,3 +66,18 @@ func TestPush_ChildOfANewParent(t *testing.T) {
 	t.Log(w.Get("SELECT string_agg(i::text, E'\n') FROM closesync.intents i"))
 	w.Equal()
 }
+
+func TestTail_EventsThatChainCostNoGET(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 4, Leads: 3}})
+	w.Load()
+	contact := w.Close.List("contact")[0]["id"].(string)
+	w.Close.ResetRequests()
+	require.NoError(t, w.Close.Update(contact, map[string]any{"title": "Captain"}))
+	require.NoError(t, w.Close.Update(contact, map[string]any{"title": "Admiral", "name": "Grace"}))
+	w.Tail()
+	require.Equal(t, "Admiral", w.Get("SELECT title FROM crm.contacts WHERE close_id = $1", contact))
+	for _, r := range w.Close.Requests() {
+		require.Contains(t, r.Path, "/event/", "only the event log is read")
+	}
+}

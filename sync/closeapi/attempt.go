@@ -45,6 +45,7 @@ func (c *Client) attempt(ctx context.Context, k *call) (*Response, http.Header, 
 	if err != nil {
 		return nil, resp.Header, k.bodyError(resp.StatusCode, err)
 	}
+	c.noteDate(resp.Header)
 	r := &Response{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	return r, resp.Header, k.verdict(r)
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -78,6 +79,23 @@ type Client struct {
 	gates sync.Map // group -> *gate
 
 	warnHeader sync.Once
+	date       atomic.Pointer[time.Time] // of the last answer
+}
+
+// LastDate is the Date of the newest answer, to the second and in Close's
+// time; zero before the first.
+func (c *Client) LastDate() time.Time {
+	if t := c.date.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+func (c *Client) noteDate(h http.Header) {
+	if t, err := http.ParseTime(h.Get("Date")); err == nil {
+		t = t.UTC()
+		c.date.Store(&t)
+	}
 }
 
 // New checks o and returns a client. It sends nothing.

@@ -53,7 +53,7 @@ func follows(o *mapping.Object, base mapping.Record, ev mapping.Event) bool {
 	if base == nil || ev.Action != "updated" || ev.PreviousState != mapping.Present || len(ev.ChangedFields) == 0 {
 		return false
 	}
-	previous, err := mapping.DecodeRemote(o, ev.Previous, nil)
+	previous, err := mapping.DecodePart(o, ev.Previous)
 	if err != nil || len(previous.Invalid) > 0 {
 		return false
 	}

@@ -92,6 +92,7 @@ type Remote interface {
 	// InScope tells which records a type's filter matches.
 	InScope(ctx context.Context, objectType string, ids []string) (map[string]bool, error)
 	Now(ctx context.Context) (time.Time, error)
+	Answered() time.Time // Close's time at its last answer
 	Reference(ctx context.Context) (Reference, error)
 	Requests() int64
 }

@@ -33,11 +33,6 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	if cp.Watermark.IsZero() {
 		return 0, false, nil // the backfill has not begun
 	}
-	now, err := e.Remote.Now(ctx)
-	if err != nil {
-		return 0, false, fmt.Errorf("engine.Tail: %w", err)
-	}
-	gap = now.Sub(cp.Watermark) > eventHorizon-time.Hour
 	newest, err := e.Remote.Events(ctx, cp.Watermark.Add(-eventOverlap), func(events []Event) error {
 		n, err := e.Local.Accept(ctx, "event_log", events)
 		fresh += n
@@ -46,15 +41,26 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	if err != nil {
 		return fresh, gap, fmt.Errorf("engine.Tail: %w", err)
 	}
-	// A date from the future must not freeze the stream.
-	if newest.After(now) {
-		newest = now
-	}
-	if newest.After(cp.Watermark) {
-		cp.Watermark = newest
-	}
+	now := e.Remote.Answered()
+	gap = now.Sub(cp.Watermark) > eventHorizon-time.Hour
+	cp.Watermark = watermark(cp.Watermark, newest, now)
 	cp.LastRun = e.Now()
 	return fresh, gap, e.Local.SaveCheckpoint(ctx, cp)
+}
+
+// watermark moves on to the newest event, or in a quiet organization to a
+// minute before Close's present. A date from the future must not freeze it.
+func watermark(old, newest, now time.Time) time.Time {
+	if quiet := now.Add(-time.Minute); newest.Before(quiet) {
+		newest = quiet
+	}
+	if newest.After(now.Add(time.Second)) { // Dates of answers have no fraction
+		newest = now
+	}
+	if newest.After(old) {
+		return newest
+	}
+	return old
 }
 
 // SearchChanged reads what changed since the last watermark, with an overlap

@@ -23,7 +23,15 @@ type segment struct {
 	Done   bool      `json:"done,omitempty"`
 	seen   map[string]bool
 	busy   bool
+	pace   float64 // records per second of the window, by its last page
 }
+
+// left estimates how many records a window still holds.
+func (s *segment) left() float64 { return s.pace * s.End.Sub(s.Cursor).Seconds() }
+
+// worthSplitting is how many records must be left in a window for a second
+// walker to be worth its extra, mostly short, last page.
+const worthSplitting = 800
 
 // walk reads every record of a type in ascending order of a date field, over
 // several windows at once. Idle walkers halve the longest window left.
@@ -74,7 +82,7 @@ func (w *walk) begin(ctx context.Context, from, to time.Time) error {
 	defer w.mu.Unlock()
 	start, width := first.Cursor, to.Sub(first.Cursor)/walkers
 	first.busy = false
-	if width < time.Second {
+	if width < time.Second || first.left() < worthSplitting {
 		return nil
 	}
 	first.End = start.Add(width)
@@ -89,7 +97,7 @@ func (w *walk) begin(ctx context.Context, from, to time.Time) error {
 	return nil
 }
 
-// take gives an idle segment, or half of the longest busy one.
+// take gives an idle segment, or half of the busy one with the most left.
 func (w *walk) take() *segment {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,15 +110,15 @@ func (w *walk) take() *segment {
 			s.busy = true
 			return s
 		}
-		if longest == nil || s.End.Sub(s.Cursor) > longest.End.Sub(longest.Cursor) {
+		if longest == nil || s.left() > longest.left() {
 			longest = s
 		}
 	}
-	if longest == nil || longest.End.Sub(longest.Cursor) < 2*time.Second {
+	if longest == nil || longest.left() < worthSplitting || longest.End.Sub(longest.Cursor) < 2*time.Second {
 		return nil
 	}
 	middle := longest.Cursor.Add(longest.End.Sub(longest.Cursor) / 2)
-	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}}
+	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}, pace: longest.pace}
 	longest.End = middle
 	w.segments = append(w.segments, half)
 	return half
@@ -144,6 +152,9 @@ func (w *walk) page(ctx context.Context, s *segment) (more bool, err error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if span := last.Sub(s.Cursor).Seconds(); span > 0 {
+		s.pace = float64(len(p.Records)) / span
+	}
 	s.Cursor, s.seen = last, seen
 	// A neighbour may have taken half of this window meanwhile.
 	s.Done = done || (!s.End.IsZero() && !last.Before(s.End))

@@ -21,6 +21,10 @@ func (r *Remote) Now(ctx context.Context) (time.Time, error) {
 	return r.opt.Now().UTC(), nil
 }
 
+// Answered is when Close sent its last answer, in its own time: Now without a
+// call. Zero before the first answer.
+func (r *Remote) Answered() time.Time { return r.client.LastDate() }
+
 // dated is an answer's Date in UTC; false when it has none or a wrong one.
 func dated(h http.Header) (time.Time, bool) {
 	at, err := http.ParseTime(h.Get("Date"))

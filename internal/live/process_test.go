@@ -20,7 +20,7 @@ import (
 )
 
 // deadline is the longest wait for anything; the machine may be busy.
-const deadline = 25 * time.Second
+const deadline = 110 * time.Second
 
 var binary struct {
 	once sync.Once

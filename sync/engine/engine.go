@@ -147,7 +147,7 @@ type Options struct {
 	GuardWindow time.Duration
 	Workers     int           // calls to Close at once; 8 if 0
 	Lease       time.Duration // of a claim; a minute if 0
-	Settle      time.Duration // before an unanswered create is repeated; 15 s if 0
+	Settle      time.Duration // before an unanswered create is repeated: longer than a request may take; 40 s if 0
 	CanSeeAll   bool          // the key sees every lead: a 404 is a deletion
 	Applied     func(objectType string, lag time.Duration)
 }
@@ -175,7 +175,7 @@ func New(o Options) *Engine {
 		o.Lease = time.Minute
 	}
 	if o.Settle == 0 {
-		o.Settle = 15 * time.Second
+		o.Settle = 40 * time.Second
 	}
 	if o.GuardWindow == 0 {
 		o.GuardWindow = time.Hour

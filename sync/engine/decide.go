@@ -171,8 +171,8 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	if rd.Gone {
 		r.concludeGone(o, st, rd, out)
 	}
-	waits := waitsForParent(plan)
-	if plan.Remote != reconcile.None {
+	waits := waitsForParent(plan) || (plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
+	if plan.Remote != reconcile.None && !(waits && plan.Remote == reconcile.Create) {
 		r.plea(o, st, c, out)
 	} else if waits {
 		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
@@ -189,6 +189,17 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 		return
 	}
 	st.Outcome = out
+}
+
+// parentsKnown reports whether a create names every parent it cannot do
+// without: Close would make a lead of its own for an orphan.
+func parentsKnown(o *mapping.Object, set mapping.Record) bool {
+	for _, f := range o.Parents() {
+		if v := set.Get(f.Close); f.Required && (v.IsNull() || mapping.IsLocalRef(v)) {
+			return false
+		}
+	}
+	return true
 }
 
 // waitsForParent reports whether a field could not be sent because the record
@@ -215,7 +226,7 @@ func (r *round) concludeGone(o *mapping.Object, st *State, rd Reading, out *Outc
 func (r *round) idle(st *State, out *Outcome) bool {
 	return out.Plan.Idle() && out.Intent == nil && len(out.Plan.Conflicts) == 0 && out.Status == st.Status && out.Error == st.Error &&
 		(out.Version.IsZero() || (out.Version.Equal(st.Version) && out.Hash == st.Hash)) && sameBase(st.Base, out.Plan.Base) &&
-		!st.Touched && len(st.Parked) == len(out.Parked) && st.ID != 0
+		!st.Touched && !st.Mislabelled && len(st.Parked) == len(out.Parked) && st.ID != 0
 }
 
 func sameBase(a, b mapping.Record) bool {

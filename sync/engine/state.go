@@ -44,6 +44,11 @@ type State struct {
 	Touched  bool   // the row was written by somebody else since our last write
 	Parked   map[string]string
 	Error    string
+	// Unreadable says why the row cannot be understood, such as an object where
+	// a list belongs: it is left as it is and parked. "" for a good row.
+	Unreadable string
+	// Mislabelled: the row's Close id was changed; it is put back.
+	Mislabelled bool
 	// Creating says that a create of this type is under way, so that an unknown
 	// record of Close may be the one.
 	Creating bool

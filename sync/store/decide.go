@@ -35,7 +35,7 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func([]*engin
 			if err != nil {
 				return err
 			}
-			decide(states)
+			decide(readable(states))
 			if err := w.apply(ctx, objectType, states); err != nil {
 				return fmt.Errorf("apply %s: %w", objectType, err)
 			}
@@ -68,6 +68,22 @@ func (s *Store) loadTrue(ctx context.Context, tx pgx.Tx, objectType string, ids 
 		return nil, err
 	}
 	return s.load(ctx, tx, objectType, ids, closeIDs)
+}
+
+// readable gives the states that can be decided on. A row that cannot be
+// understood is parked with the reason, once, and holds up nobody; an edit
+// that mends it is captured and tries again.
+func readable(states []*engine.State) []*engine.State {
+	good := make([]*engine.State, 0, len(states))
+	for _, st := range states {
+		switch {
+		case st.Unreadable == "":
+			good = append(good, st)
+		case st.Status != engine.Errored || st.Error != st.Unreadable:
+			st.Outcome = &engine.Outcome{Status: engine.Errored, Class: "row", Error: st.Unreadable}
+		}
+	}
+	return good
 }
 
 // writing is the state of one Decide transaction.
@@ -199,7 +215,7 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		case reconcile.Detach:
 			unlinks = append(unlinks, st.LocalKey)
 		case reconcile.None:
-			if o.CloseID != "" && o.CloseID != st.CloseID && st.Local.Exists {
+			if st.Local.Exists && st.Unreadable == "" && (st.Mislabelled || (o.CloseID != "" && o.CloseID != st.CloseID)) {
 				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes})
 			}
 		}

@@ -120,16 +120,16 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 		return nil
 	}
 	rows, err := tx.Query(ctx, fmt.Sprintf(`
-		SELECT t.%[2]s::text, t.xmin::text::bigint, to_jsonb(t)::text FROM %[1]s t
-		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s FOR UPDATE`, t.name, t.key, t.keyCast), keys)
+		SELECT t.%[2]s::text, t.xmin::text::bigint, coalesce(t.%[4]s::text, ''), to_jsonb(t)::text FROM %[1]s t
+		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s FOR UPDATE`, t.name, t.key, t.keyCast, t.closeID), keys)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key, row string
+		var key, label, row string
 		var xmin int64
-		if err := rows.Scan(&key, &xmin, &row); err != nil {
+		if err := rows.Scan(&key, &xmin, &label, &row); err != nil {
 			return err
 		}
 		st := byKey[key]
@@ -137,9 +137,10 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 			continue
 		}
 		st.Touched = xmin != xids[st]
+		st.Mislabelled = st.CloseID != "" && label != st.CloseID && st.Status != engine.Deleted && st.Status != engine.Detached
 		rec, err := t.record([]byte(row))
 		if err != nil {
-			return fmt.Errorf("row %s: %w", key, err)
+			st.Unreadable = err.Error()
 		}
 		st.Local = reconcile.Side{Exists: true, Record: rec}
 	}
@@ -181,8 +182,11 @@ func (t *table) record(row []byte) (mapping.Record, error) {
 }
 
 func (t *table) addCustom(rec mapping.Record, raw jsontext.Value) error {
-	if len(raw) == 0 || raw.Kind() != '{' {
+	if len(raw) == 0 || raw.Kind() == 'n' {
 		return nil
+	}
+	if raw.Kind() != '{' {
+		return fmt.Errorf("column %s: an object of custom fields expected, got %s", t.custom.field.Column, raw)
 	}
 	var custom map[string]jsontext.Value
 	if err := json.Unmarshal(raw, &custom); err != nil {

@@ -26,7 +26,7 @@ func (s *Store) Preview(ctx context.Context, b engine.Batch, decide func([]*engi
 			if err != nil {
 				return err
 			}
-			decide(states)
+			decide(readable(states))
 		}
 		return errPreview
 	})

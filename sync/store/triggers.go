@@ -42,7 +42,7 @@ func (s *Store) EnsureTriggers(ctx context.Context) (repaired []string, err erro
 }
 
 func (s *Store) triggerArgs(t *table) []string {
-	args := []string{itoa(int64(s.id)), t.object.Type, s.role, t.object.Key}
+	args := []string{itoa(int64(s.id)), t.object.Type, s.role, t.object.Key, t.object.CloseID}
 	for _, c := range t.all() {
 		args = append(args, c.field.Column)
 	}

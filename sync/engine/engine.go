@@ -85,6 +85,8 @@ type Remote interface {
 	// Search gives one page of at most 200 records in ascending order of field
 	// (date_created or date_updated); leads may carry their children.
 	Search(ctx context.Context, objectType, field string, w Window, nested bool, skip map[string]bool) (Page, error)
+	// Newest is the greatest value of the field; zero when unknown.
+	Newest(ctx context.Context, objectType, field string) (time.Time, error)
 	// Events walks the event log from the newest back to since.
 	Events(ctx context.Context, since time.Time, each func([]Event) error) (newest time.Time, err error)
 	// Created lists what this key created since then, from the event log.

@@ -13,7 +13,7 @@ import (
 
 // walkers is how many date windows are read at once: enough to hide 200 ms of
 // latency, few enough for Close's advice of four to seven parallel calls.
-const walkers = 6
+const walkers = 7
 
 // segment is a span of a walk still to be read. Cursor is the greatest value
 // wholly processed; records at it are read again.
@@ -31,7 +31,7 @@ func (s *segment) left() float64 { return s.pace * s.End.Sub(s.Cursor).Seconds()
 
 // worthSplitting is how many records must be left in a window for a second
 // walker to be worth its extra, mostly short, last page.
-const worthSplitting = 800
+const worthSplitting = 3000
 
 // walk reads every record of a type in ascending order of a date field, over
 // several windows at once. Idle walkers halve the longest window left.
@@ -74,15 +74,29 @@ func (w *walk) run(ctx context.Context, from, to time.Time) error {
 func (w *walk) begin(ctx context.Context, from, to time.Time) error {
 	first := &segment{Cursor: from, End: to, seen: map[string]bool{}, busy: true}
 	w.segments = []*segment{first}
-	more, err := w.page(ctx, first)
-	if err != nil || !more {
+	var newest time.Time
+	var more bool
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		newest, err = w.Remote.Newest(both, w.objectType, w.field)
+		return err
+	})
+	g.Go(func() (err error) {
+		more, err = w.page(both, first)
+		return err
+	})
+	if err := g.Wait(); err != nil || !more {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	start, width := first.Cursor, to.Sub(first.Cursor)/walkers
+	start := first.Cursor
+	if newest.Before(start) || newest.After(to) {
+		newest = to
+	}
+	width := newest.Sub(start) / walkers
 	first.busy = false
-	if width < time.Second || first.left() < worthSplitting {
+	if width < time.Second || first.pace*newest.Sub(start).Seconds() < worthSplitting {
 		return nil
 	}
 	first.End = start.Add(width)
@@ -118,7 +132,7 @@ func (w *walk) take() *segment {
 		return nil
 	}
 	middle := longest.Cursor.Add(longest.End.Sub(longest.Cursor) / 2)
-	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}, pace: longest.pace}
+	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}}
 	longest.End = middle
 	w.segments = append(w.segments, half)
 	return half
@@ -152,7 +166,7 @@ func (w *walk) page(ctx context.Context, s *segment) (more bool, err error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if span := last.Sub(s.Cursor).Seconds(); span > 0 {
+	if span := last.Sub(w.first(p, last)).Seconds(); span > 0 {
 		s.pace = float64(len(p.Records)) / span
 	}
 	s.Cursor, s.seen = last, seen
@@ -166,6 +180,18 @@ func (w *walk) at(r mapping.Remote) time.Time {
 		return r.Created
 	}
 	return r.Version
+}
+
+// first gives the smallest value of the page, or last for an empty one: where
+// a window begins says nothing about where its records do.
+func (w *walk) first(p Page, last time.Time) time.Time {
+	first := last
+	for _, r := range p.Records {
+		if t := w.at(r); t.Before(first) {
+			first = t
+		}
+	}
+	return first
 }
 
 // last gives the greatest value of the page and the ids that have it.

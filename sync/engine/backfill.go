@@ -45,11 +45,10 @@ func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error 
 		}
 		cp = Checkpoint{Stream: StreamBackfill, Watermark: start}
 	}
-	seen, err := e.walkAll(ctx, "backfill", cp, start.Add(time.Minute), progress)
+	_, err = e.walkAll(ctx, "backfill", cp, start.Add(time.Minute), progress)
 	if err != nil {
 		return fmt.Errorf("engine.Backfill: %w", err)
 	}
-	_ = seen
 	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: start, Position: map[string]any{"done": true}, LastRun: e.Now()})
 }
 

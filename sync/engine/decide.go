@@ -169,7 +169,7 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 		}
 	}
 	if rd.Gone {
-		r.concludeGone(o, st, rd, out)
+		concludeGone(rd, out)
 	}
 	waits := waitsForParent(plan) || (plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
 	if plan.Remote != reconcile.None && !(waits && plan.Remote == reconcile.Create) {
@@ -213,13 +213,12 @@ func waitsForParent(p reconcile.Plan) bool {
 	return false
 }
 
-func (r *round) concludeGone(o *mapping.Object, st *State, rd Reading, out *Outcome) {
+func concludeGone(rd Reading, out *Outcome) {
 	out.Status = Deleted
 	if rd.Into != "" {
 		out.AliasOf, out.Move = rd.Into, rd.Into
 		out.Mark = false
 	}
-	_ = o
 }
 
 // idle reports whether an outcome would change nothing at all.

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"closesync/mapping"
 )
@@ -163,6 +162,3 @@ func (e *Engine) decidePage(st *State, remote mapping.Remote, cause Cause, silen
 		}
 	}
 }
-
-// Since is how long ago a moment of Close was, for logs.
-func (e *Engine) Since(t time.Time) time.Duration { return e.Now().Sub(t) }

@@ -100,14 +100,14 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 	if len(claims) == 0 {
 		return nil
 	}
-	var done, doneGen, open []int64
+	var done, doneGen []int64
 	var retry []*engine.Claim
 	for _, c := range claims {
 		switch {
 		case c.Retry > 0:
 			retry = append(retry, c)
 		case c.Keep:
-			open = append(open, c.RecordID)
+			// It stays claimed: its write to Close is under way.
 		default:
 			done, doneGen = append(done, c.RecordID), append(doneGen, c.Gen)
 		}
@@ -130,7 +130,6 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 			return err
 		}
 	}
-	_ = open // stays claimed: its write to Close is under way
 	return nil
 }
 

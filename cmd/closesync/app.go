@@ -112,8 +112,8 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 	cn.engine = engine.New(engine.Options{
 		Objects: bound, Local: cn.store, Remote: cn.remote, Logger: a.log, Optimistic: a.cfg.Push.Verify == "optimistic",
 		Guards:      reconcile.Limits{MaxDeletes: a.cfg.Guards.MaxDeletes, MaxDeletePercent: a.cfg.Guards.MaxDeletePercent, MaxCreates: a.cfg.Guards.MaxCreates},
-		GuardWindow: a.cfg.Guards.Window, CanSeeAll: all,
-		Applied: a.lag.add,
+		GuardWindow: a.cfg.Guards.Window,
+		Applied:     a.lag.add,
 	})
 	if cn.blocked == nil {
 		if cn.blocked = cn.store.Bind(ctx, cn.orgID); cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
@@ -183,7 +183,7 @@ func (c *conn) allowed(ctx context.Context) error {
 			c.blocked = introduction(c.name, err)
 			return c.blocked
 		}
-		c.identify(me)
+		c.remote.SetCanSeeAll(c.identify(me))
 		c.blocked = c.store.Bind(ctx, c.orgID)
 	}
 	return c.blocked

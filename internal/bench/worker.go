@@ -81,7 +81,7 @@ func (w *worker) assemble(ctx context.Context) error {
 	}
 	far := remote.New(remote.Options{Client: w.client, Objects: w.objects, OrganizationID: w.orgID, APIKeyID: key.Reveal(),
 		CanSeeAll: true, Attempts: w.requests.Load, Logger: w.b.log})
-	w.engine = engine.New(engine.Options{Objects: w.objects, Local: w.store, Remote: far, Logger: w.b.log, CanSeeAll: true})
+	w.engine = engine.New(engine.Options{Objects: w.objects, Local: w.store, Remote: far, Logger: w.b.log})
 	return nil
 }
 

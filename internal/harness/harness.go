@@ -94,7 +94,7 @@ func (w *World) restart(o Options) {
 	require.NoError(w.T, err)
 	w.Remote = remote.New(remote.Options{Client: w.Client, Objects: w.Objects, OrganizationID: w.Close.OrganizationID(),
 		APIKeyID: w.Close.Key(), CanSeeAll: !o.HideAll})
-	opt := engine.Options{Objects: w.Objects, Local: w.Store, Remote: w.Remote, Guards: o.Guards, Settle: 50 * time.Millisecond, CanSeeAll: !o.HideAll}
+	opt := engine.Options{Objects: w.Objects, Local: w.Store, Remote: w.Remote, Guards: o.Guards, Settle: 50 * time.Millisecond}
 	if o.Engine != nil {
 		o.Engine(&opt)
 	}

@@ -150,7 +150,6 @@ type Options struct {
 	Workers     int           // calls to Close at once; 8 if 0
 	Lease       time.Duration // of a claim; a minute if 0
 	Settle      time.Duration // before an unanswered create is repeated: longer than a request may take; 40 s if 0
-	CanSeeAll   bool          // the key sees every lead: a 404 is a deletion
 	Applied     func(objectType string, lag time.Duration)
 }
 

@@ -52,7 +52,8 @@ func (r *Remote) absent(ctx context.Context, objectType, id string) engine.Readi
 		}
 		return engine.Reading{Gone: true, Into: intoOf(ev, id), Fresh: true, Cause: engine.Cause{"event": ev.ID}}
 	}
-	return engine.Reading{Gone: r.opt.CanSeeAll, Hidden: !r.opt.CanSeeAll, Fresh: true}
+	all := r.sight.Load()
+	return engine.Reading{Gone: all, Hidden: !all, Fresh: true}
 }
 
 func endOf(ev mapping.Event, id string) bool {

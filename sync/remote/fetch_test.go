@@ -80,6 +80,17 @@ func TestFetchOfWhatIsNotSeen(t *testing.T) {
 	}
 }
 
+// Close may not have answered at the start, so what the key sees is learnt
+// late: until then a 404 is no deletion.
+func TestFetchLearnsWhatTheKeySees(t *testing.T) {
+	srv, r := imitation(t, closetest.Options{Seed: 1, Leads: 1}, func(o *Options) { o.CanSeeAll = false })
+	id := srv.List("lead")[0]["id"].(string)
+	require.NoError(t, srv.Hide(id, true))
+	require.True(t, r.Fetch(t.Context(), "lead", id).Hidden)
+	r.SetCanSeeAll(true)
+	require.True(t, r.Fetch(t.Context(), "lead", id).Gone)
+}
+
 func TestFault_A15_WrongTypeLeavesOthersAlone(t *testing.T) {
 	r := answering(t, http.StatusOK, `{"id":"lead_a","name":"A","status_id":{"x":1},"date_updated":"2026-11-03T10:00:00+00:00"}`)
 	got := r.Fetch(t.Context(), "lead", "lead_a")

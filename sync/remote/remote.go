@@ -37,6 +37,7 @@ type Remote struct {
 	client    *closeapi.Client
 	calls     atomic.Int64
 	smallPage atomic.Bool // Close refused pages of 200 in searches
+	sight     atomic.Bool // the key sees every lead
 }
 
 var _ engine.Remote = (*Remote)(nil)
@@ -51,8 +52,14 @@ func New(o Options) *Remote {
 	}
 	o.APIKeyID, _, _ = strings.Cut(o.APIKeyID, ".")
 	o.Objects = maps.Clone(o.Objects)
-	return &Remote{opt: o, client: o.Client}
+	r := &Remote{opt: o, client: o.Client}
+	r.sight.Store(o.CanSeeAll)
+	return r
 }
+
+// SetCanSeeAll says anew whether the key sees every lead: Close may not have
+// answered when the Remote was made, and a role may change.
+func (r *Remote) SetCanSeeAll(all bool) { r.sight.Store(all) }
 
 // Requests is how many requests were sent to Close so far.
 func (r *Remote) Requests() int64 {

@@ -47,7 +47,7 @@ func (w *Worker) wakeAll(ctx context.Context) {
 func (w *Worker) sweep(ctx context.Context) {
 	var due bool
 	err := w.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.outbox) OR EXISTS (
-		SELECT FROM closesync.dirty WHERE not_before <= clock_timestamp() AND lease_until < clock_timestamp())`).Scan(&due)
+		SELECT FROM closesync.dirty WHERE not_before <= closesync.clock() AND lease_until < closesync.clock())`).Scan(&due)
 	if err == nil && due {
 		w.awake.Store(false)
 		w.wakeAll(ctx)

@@ -61,7 +61,7 @@ const holders = `SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objs
 // claim's fence keeps its result out (fault D5).
 func (w *Worker) freeLeases(ctx context.Context) error {
 	_, err := w.pool.Exec(ctx, `
-		UPDATE closesync.dirty SET lease_until = '-infinity' WHERE lease_until > clock_timestamp()
+		UPDATE closesync.dirty SET lease_until = '-infinity' WHERE lease_until > closesync.clock()
 		  AND NOT EXISTS (`+holders+` AND l.objid <> (hashtext($2)::bigint & 4294967295)::oid)`, presenceLock, w.client.ID())
 	if err != nil {
 		return fmt.Errorf("jobs: freeLeases: %w", err)

@@ -3,3 +3,4 @@ DROP VIEW closesync.runs, closesync.journal, closesync.conflicts, closesync.reco
 DROP TABLE closesync.hold_items, closesync.holds, closesync.run_log, closesync.journal_log,
     closesync.conflict_log, closesync.checkpoints, closesync.intents, closesync.outbox,
     closesync.inbox, closesync.dirty, closesync.records, closesync.connections;
+DROP FUNCTION closesync.clock();

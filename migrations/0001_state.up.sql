@@ -2,6 +2,14 @@
 -- organizations share one database. Times are UTC.
 CREATE SCHEMA IF NOT EXISTS closesync;
 
+-- The one clock of everything that is due, leased, counted in a window or kept
+-- for a while: the database's, because those of workers may differ. Its body is
+-- resolved now, so no search_path can change it, and it is inlined. A test puts
+-- another clock in its place.
+CREATE FUNCTION closesync.clock() RETURNS timestamptz
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN clock_timestamp();
+
 CREATE TABLE closesync.connections (
     id              int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name            text NOT NULL UNIQUE,
@@ -62,7 +70,7 @@ CREATE TABLE closesync.dirty (
     fence       bigint NOT NULL DEFAULT 0,
     attempts    int NOT NULL DEFAULT 0,
     local_at    timestamptz,
-    marked_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+    marked_at   timestamptz NOT NULL DEFAULT closesync.clock()
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 
 -- Events as they came, by webhook or from the event log, kept 31 days.
@@ -77,7 +85,7 @@ CREATE TABLE closesync.inbox (
     source       text NOT NULL,
     stale        boolean NOT NULL DEFAULT false,
     body         bytea NOT NULL,
-    received_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    received_at  timestamptz NOT NULL DEFAULT closesync.clock(),
     -- Consolidated events come again under the same id (reliability.md, B2).
     UNIQUE (connection, event_id, date_updated)
 );
@@ -93,7 +101,7 @@ CREATE TABLE closesync.outbox (
     old_key     text,
     old_row     jsonb,
     xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    at          timestamptz NOT NULL DEFAULT clock_timestamp()
+    at          timestamptz NOT NULL DEFAULT closesync.clock()
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 -- Every write to Close before it is sent; its outcome after (rule R3).
@@ -109,7 +117,7 @@ CREATE TABLE closesync.intents (
     marker      text,
     state       text NOT NULL DEFAULT 'open',
     error       text,
-    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at  timestamptz NOT NULL DEFAULT closesync.clock(),
     sent_at     timestamptz,
     finished_at timestamptz
 );
@@ -140,7 +148,7 @@ CREATE TABLE closesync.conflict_log (
     winner      text,
     status      text NOT NULL,
     choice      jsonb,
-    detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    detected_at timestamptz NOT NULL DEFAULT closesync.clock(),
     resolved_at timestamptz
 );
 CREATE UNIQUE INDEX conflict_open ON closesync.conflict_log (record_id, field) WHERE status = 'open';
@@ -148,7 +156,7 @@ CREATE INDEX conflict_record ON closesync.conflict_log (connection, object_type,
 
 CREATE TABLE closesync.journal_log (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at          timestamptz NOT NULL DEFAULT closesync.clock(),
     connection  int NOT NULL,
     object_type text NOT NULL,
     close_id    text,
@@ -170,7 +178,7 @@ CREATE TABLE closesync.run_log (
     connection  int NOT NULL,
     kind        text NOT NULL,
     object_type text,
-    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at  timestamptz NOT NULL DEFAULT closesync.clock(),
     finished_at timestamptz,
     state       text NOT NULL DEFAULT 'running',
     seen        bigint NOT NULL DEFAULT 0,
@@ -187,7 +195,7 @@ CREATE TABLE closesync.holds (
     object_type text NOT NULL,
     reason      text NOT NULL,
     status      text NOT NULL DEFAULT 'open',
-    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at  timestamptz NOT NULL DEFAULT closesync.clock(),
     decided_at  timestamptz
 );
 CREATE UNIQUE INDEX holds_open ON closesync.holds (connection, kind, object_type) WHERE status = 'open';

@@ -13,7 +13,7 @@ func (s *Store) Bind(ctx context.Context, organizationID string) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE closesync.connections SET organization_id = coalesce(organization_id, $2),
 		    system_identifier = coalesce(system_identifier, (SELECT system_identifier::text FROM pg_control_system())),
-		    database_name = coalesce(database_name, current_database()), bound_at = coalesce(bound_at, clock_timestamp())
+		    database_name = coalesce(database_name, current_database()), bound_at = coalesce(bound_at, closesync.clock())
 		WHERE id = $1 AND bound_at IS NULL`, s.id, organizationID)
 	if err != nil {
 		return fmt.Errorf("store.Bind: %w", err)
@@ -36,7 +36,7 @@ func (s *Store) Bind(ctx context.Context, organizationID string) error {
 // Adopt binds the connection anew to this organization and database. An
 // operator asks for it, nothing else does.
 func (s *Store) Adopt(ctx context.Context, organizationID string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE closesync.connections SET organization_id = $2, bound_at = clock_timestamp(),
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.connections SET organization_id = $2, bound_at = closesync.clock(),
 		system_identifier = (SELECT system_identifier::text FROM pg_control_system()), database_name = current_database() WHERE id = $1`, s.id, organizationID)
 	return err
 }

@@ -19,10 +19,10 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 	rows, err := s.pool.Query(ctx, `
 		WITH due AS (
 			SELECT record_id FROM closesync.dirty m
-			WHERE connection = $1 AND not_before <= clock_timestamp() AND lease_until < clock_timestamp()
+			WHERE connection = $1 AND not_before <= closesync.clock() AND lease_until < closesync.clock()
 			  AND ($4::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($4)))
 			ORDER BY priority DESC, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-		UPDATE closesync.dirty d SET lease_until = clock_timestamp() + $3::interval, fence = d.fence + 1
+		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
 		          d.refetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
@@ -117,7 +117,7 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 			WHERE d.record_id = v.id AND d.gen = v.gen`, done, doneGen); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = clock_timestamp(), attempts = 0
+		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = closesync.clock(), attempts = 0
 			WHERE record_id = ANY ($1)`, done); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 	for _, c := range retry {
 		// A hint that came meanwhile does not wait for the pause of the old try.
 		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', refetch = true, attempts = attempts + 1,
-			not_before = CASE WHEN gen = $3 THEN clock_timestamp() + $2::interval ELSE least(not_before, clock_timestamp() + $2::interval) END
+			not_before = CASE WHEN gen = $3 THEN closesync.clock() + $2::interval ELSE least(not_before, closesync.clock() + $2::interval) END
 			WHERE record_id = $1`, c.RecordID, c.Retry, c.Gen); err != nil {
 			return err
 		}
@@ -139,14 +139,14 @@ func (s *Store) Release(ctx context.Context, claims []*engine.Claim, delay time.
 	for i, c := range claims {
 		ids[i], fences[i] = c.RecordID, c.Fence
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity', not_before = clock_timestamp() + $3::interval
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity', not_before = closesync.clock() + $3::interval
 		FROM unnest($1::bigint[], $2::bigint[]) AS v(id, fence) WHERE d.record_id = v.id AND d.fence = v.fence`, ids, fences, delay)
 	return err
 }
 
 const markSQL = `
 INSERT INTO closesync.dirty (record_id, connection, refetch, cause, priority, not_before)
-SELECT v.id, $1, $3, $4::text::jsonb, $5, clock_timestamp() + $6::interval FROM unnest($2::bigint[]) AS v(id) ORDER BY v.id
+SELECT v.id, $1, $3, $4::text::jsonb, $5, closesync.clock() + $6::interval FROM unnest($2::bigint[]) AS v(id) ORDER BY v.id
 ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, refetch = dirty.refetch OR excluded.refetch, cause = excluded.cause,
     priority = greatest(dirty.priority, excluded.priority), not_before = least(dirty.not_before, excluded.not_before)`
 
@@ -241,7 +241,7 @@ func (w *writing) markAgain(ctx context.Context) error {
 // NextDue tells how long until a mark is due: 0 for now, false for none.
 func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
 	var wait *float64
-	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until)) - clock_timestamp())::float8
+	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until)) - closesync.clock())::float8
 		FROM closesync.dirty m WHERE connection = $1 AND not_before < 'infinity'
 		  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($2)))`,
 		s.id, s.onlyUsable()).Scan(&wait)

@@ -63,9 +63,9 @@ func (l Lists) Records(ctx context.Context, id string) ([]RecordItem, error) {
 	return collect[RecordItem](ctx, l.q, `
 		SELECT r.id, c.name, r.object_type, r.close_id, r.local_key, s.state, r.error_class, r.last_error, r.parked, r.attempts,
 		       r.next_attempt_at, r.last_synced_at, r.alias_of, d.marked_at, d.cause,
-		       CASE WHEN isfinite(d.not_before) THEN greatest(extract(epoch FROM d.not_before - clock_timestamp()), 0)::float8
+		       CASE WHEN isfinite(d.not_before) THEN greatest(extract(epoch FROM d.not_before - closesync.clock()), 0)::float8
 		            WHEN d.not_before = '-infinity' THEN 0 END,
-		       coalesce(d.lease_until > clock_timestamp(), false)
+		       coalesce(d.lease_until > closesync.clock(), false)
 		FROM closesync.records r JOIN closesync.connections c ON c.id = r.connection
 		LEFT JOIN closesync.dirty d ON d.record_id = r.id
 		CROSS JOIN LATERAL (SELECT CASE WHEN r.state = 'synced' AND d.record_id IS NOT NULL THEN 'pending' ELSE r.state END AS state) s

@@ -41,7 +41,7 @@ func (s *Store) Counts(ctx context.Context, objectType string, window time.Durat
 	}
 	err := s.pool.QueryRow(ctx, `
 		SELECT count(*) FILTER (WHERE action = 'delete'), count(*) FILTER (WHERE action = 'create') FROM closesync.intents
-		WHERE connection = $1 AND object_type = $2 AND created_at > clock_timestamp() - $3::interval AND state = 'done'
+		WHERE connection = $1 AND object_type = $2 AND created_at > closesync.clock() - $3::interval AND state = 'done'
 		  AND NOT EXISTS (SELECT FROM closesync.hold_items h WHERE h.record_id = intents.record_id)`,
 		s.id, objectType, window).Scan(&c.Deletes, &c.Creates)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Store) FinishRun(ctx context.Context, id int64, seen, changed, requests
 	if problem != nil {
 		state, text = "failed", problem.Error()
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE closesync.run_log SET finished_at = clock_timestamp(), state = $2, seen = $3, changed = $4, requests = $5, error = $6 WHERE id = $1`,
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.run_log SET finished_at = closesync.clock(), state = $2, seen = $3, changed = $4, requests = $5, error = $6 WHERE id = $1`,
 		id, state, seen, changed, requests, some(text))
 	return err
 }

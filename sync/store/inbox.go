@@ -141,7 +141,7 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 			GROUP BY r.id ORDER BY r.id
 			ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, events = dirty.events || excluded.events,
 			    refetch = dirty.refetch OR excluded.refetch, cause = excluded.cause, priority = 2,
-			    not_before = least(dirty.not_before, clock_timestamp())`,
+			    not_before = least(dirty.not_before, closesync.clock())`,
 			s.id, objectType, source, ids, rows, fetch); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (w *writing) saveIntents(ctx context.Context) error {
 // FinishIntent notes what became of a write: "done", "failed" or "unknown". A
 // worker that lost its claim does not overrule what another has found out.
 func (s *Store) FinishIntent(ctx context.Context, id int64, state, problem string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = $2, error = $3, finished_at = clock_timestamp()
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = $2, error = $3, finished_at = closesync.clock()
 		WHERE id = $1 AND state IN ('open', 'unknown')`, id, state, some(problem))
 	return err
 }

@@ -67,7 +67,7 @@ func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
 		status, act = "approved", "approve"
 	}
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		done, err := idsOf(ctx, tx, `UPDATE closesync.holds SET status = $3, decided_at = clock_timestamp()
+		done, err := idsOf(ctx, tx, `UPDATE closesync.holds SET status = $3, decided_at = closesync.clock()
 			WHERE connection = $1 AND id = $2 AND status = 'open' RETURNING id`, s.id, id, status)
 		if err != nil {
 			return err
@@ -119,7 +119,7 @@ const operatorKind = "operator: "
 // noteAct holds no values of records, as runs are kept longer than those may be.
 func (s *Store) noteAct(ctx context.Context, q Querier, act string, changed int) error {
 	_, err := q.Exec(ctx, `INSERT INTO closesync.run_log (connection, kind, finished_at, state, changed)
-		VALUES ($1, $2, clock_timestamp(), 'done', $3)`, s.id, operatorKind+act, changed)
+		VALUES ($1, $2, closesync.clock(), 'done', $3)`, s.id, operatorKind+act, changed)
 	return err
 }
 

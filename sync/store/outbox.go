@@ -86,7 +86,7 @@ func (s *Store) markLocalAt(ctx context.Context, tx pgx.Tx, objectType string, m
 	for i, k := range keys {
 		at[i] = marks[k]
 	}
-	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET local_at = v.at, priority = 2, not_before = least(not_before, clock_timestamp())
+	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET local_at = v.at, priority = 2, not_before = least(not_before, closesync.clock())
 		FROM unnest($3::text[], $4::timestamptz[]) AS v(key, at)
 		JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.local_key = v.key WHERE d.record_id = r.id`,
 		s.id, objectType, keys, at)

@@ -174,7 +174,7 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	_, err := w.tx.Exec(ctx, `
 		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::jsonb, remote_version = v.version,
 		       remote_hash = v.hash, state = v.state, last_error = v.err, error_class = v.class, alias_of = v.alias,
-		       parked = v.parked::jsonb, last_synced_at = clock_timestamp(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
+		       parked = v.parked::jsonb, last_synced_at = closesync.clock(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
 		       attempts = CASE WHEN v.err IS NULL THEN 0 ELSE r.attempts + 1 END
 		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[],
 		            $9::text[], $10::text[], $11::text[])

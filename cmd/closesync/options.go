@@ -18,6 +18,7 @@ import (
 
 	"closesync/config"
 	"closesync/internal/pglocal"
+	"closesync/internal/seal"
 	"closesync/mapping"
 	"closesync/sync/closeapi"
 	"closesync/sync/store"
@@ -228,7 +229,11 @@ func (o *options) openStore(ctx context.Context, cfg *config.Config, pool *pgxpo
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, store.Options{Pool: pool, Connection: connection, Objects: bound, Logger: o.logger(cfg)})
+	opt := store.Options{Pool: pool, Connection: connection, Objects: bound, Logger: o.logger(cfg)}
+	if opt.Sealer, err = sealer(cfg, connection); err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, opt)
 	switch {
 	case store.Code(err) == "42P01" || store.Code(err) == "3F000":
 		return nil, errors.New("the database has no closesync schema yet: run `closesync migrate up`")
@@ -236,4 +241,14 @@ func (o *options) openStore(ctx context.Context, cfg *config.Config, pool *pgxpo
 		return nil, err
 	}
 	return s, nil
+}
+
+// sealer seals what a connection keeps in the database under its API key,
+// which is never there; nil without a key.
+func sealer(cfg *config.Config, connection string) (store.Sealer, error) {
+	c, err := find(cfg, connection)
+	if err != nil || c.APIKey.IsZero() {
+		return nil, err
+	}
+	return seal.New([]byte(c.APIKey.Reveal()))
 }

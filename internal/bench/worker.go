@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/robfig/cron/v3"
 
+	"closesync/internal/seal"
 	"closesync/jobs"
 	"closesync/mapping"
 	"closesync/sync/closeapi"
@@ -69,7 +70,11 @@ func (w *worker) assemble(ctx context.Context) error {
 		return fmt.Errorf("the key has no organization")
 	}
 	w.orgID = me.Organizations[0].ID
-	w.store, err = store.Open(ctx, store.Options{Pool: w.pool, Connection: "default", Objects: w.objects, Logger: w.b.log})
+	sealer, err := seal.New([]byte(w.close.Key))
+	if err != nil {
+		return err
+	}
+	w.store, err = store.Open(ctx, store.Options{Pool: w.pool, Connection: "default", Objects: w.objects, Logger: w.b.log, Sealer: sealer})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package store_test
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -32,7 +35,7 @@ func opened(t *testing.T) (*store.Store, *pgxpool.Pool) {
 	t.Cleanup(pool.Close)
 	objects, problems := mapping.Bind(nil)
 	require.Empty(t, problems)
-	s, err := store.Open(ctx, store.Options{Pool: pool, Connection: "default", Objects: objects})
+	s, err := store.Open(ctx, store.Options{Pool: pool, Connection: "default", Objects: objects, Sealer: reversed{}})
 	require.NoError(t, err)
 	return s, pool
 }
@@ -275,6 +278,10 @@ func TestWebhookState(t *testing.T) {
 	w, err = s.LoadWebhook(t.Context())
 	require.NoError(t, err)
 	require.True(t, saved.ID == w.ID && saved.Key == w.Key && w.Previous != nil && w.Previous.Key == "bb")
+	var kept string
+	require.NoError(t, s.Pool().QueryRow(t.Context(), "SELECT webhook::text FROM closesync.connections").Scan(&kept))
+	require.NotContains(t, kept, `"aa"`, "no key is in the database as it is")
+	require.NotContains(t, kept, `"bb"`)
 	c, err := s.Status(t.Context(), store.StatusInput{})
 	require.NoError(t, err)
 	require.Equal(t, "active", c.Webhook.State)
@@ -282,4 +289,25 @@ func TestWebhookState(t *testing.T) {
 	w, err = s.LoadWebhook(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, w)
+}
+
+// reversed seals by writing a text and its purpose backwards.
+type reversed struct{}
+
+func (reversed) Seal(plain, purpose string) (string, error) {
+	return backwards(plain + "|" + purpose), nil
+}
+
+func (reversed) Open(sealed, purpose string) (string, error) {
+	plain, ok := strings.CutSuffix(backwards(sealed), "|"+purpose)
+	if !ok {
+		return "", errors.New("sealed for something else")
+	}
+	return plain, nil
+}
+
+func backwards(s string) string {
+	b := []byte(s)
+	slices.Reverse(b)
+	return string(b)
 }

@@ -37,7 +37,15 @@ type Store struct {
 	objects map[string]*mapping.Object
 	tables  atomic.Pointer[map[string]*table]
 	log     *slog.Logger
+	sealer  Sealer
 	enqueue func(ctx context.Context, tx pgx.Tx) error
+}
+
+// Sealer keeps a secret unreadable in the database. Purpose is bound to the
+// text: it does not open for another one.
+type Sealer interface {
+	Seal(plain, purpose string) (string, error)
+	Open(sealed, purpose string) (string, error)
 }
 
 // Options makes a Store.
@@ -46,6 +54,9 @@ type Options struct {
 	Connection string
 	Objects    map[string]*mapping.Object
 	Logger     *slog.Logger
+	// Sealer is needed where a webhook subscription is kept; nil refuses to
+	// store its key.
+	Sealer Sealer
 	// Enqueue is called in every transaction that marks records dirty; it puts
 	// an alarm in the queue. nil: nobody is woken.
 	Enqueue func(ctx context.Context, tx pgx.Tx) error
@@ -54,7 +65,7 @@ type Options struct {
 // Open finds or makes the connection's row and reads the catalogue of the
 // mapped tables. It writes nothing else.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{pool: o.Pool, name: o.Connection, objects: o.Objects, log: o.Logger, enqueue: o.Enqueue}
+	s := &Store{pool: o.Pool, name: o.Connection, objects: o.Objects, log: o.Logger, sealer: o.Sealer, enqueue: o.Enqueue}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"closesync/internal/intake"
 	"closesync/internal/web"
 	"closesync/sync/engine"
 	"closesync/sync/store"
@@ -32,7 +33,7 @@ func (a *app) byName(name string) *conn {
 func (d deliveries) Accept(ctx context.Context, batch []webhook.Delivery) error {
 	byName := map[string][]engine.Event{}
 	for _, v := range batch {
-		byName[v.Connection] = append(byName[v.Connection], event(v))
+		byName[v.Connection] = append(byName[v.Connection], intake.Event(v))
 	}
 	for name, events := range byName {
 		c := d.byName(name)
@@ -45,23 +46,6 @@ func (d deliveries) Accept(ctx context.Context, batch []webhook.Delivery) error 
 		c.delivered(ctx, time.Now())
 	}
 	return nil
-}
-
-// event turns a delivery into what the store keeps. A delivery without a
-// usable identity gets one made of its content.
-func event(v webhook.Delivery) engine.Event {
-	e := engine.Event{ID: v.EventID, Updated: v.DateUpdated, ObjectType: v.ObjectType, ObjectID: v.ObjectID, Action: v.Action,
-		Body: v.Event, Stale: v.Stale, Foreign: v.Foreign || v.Odd, MergeSource: mergeSource(v.Event)}
-	if e.Body == nil {
-		e.Body = v.Raw
-	}
-	if e.ID == "" {
-		e.ID = "odd_" + contentID(v.Raw)
-	}
-	if e.Updated.IsZero() {
-		e.Updated = time.Unix(0, 0).UTC()
-	}
-	return e
 }
 
 // Keys gives the live signing keys of a connection.

@@ -30,7 +30,7 @@ func (w *tailWorker) Work(ctx context.Context, job *river.Job[TailArgs]) error {
 	}
 	_, gap, err := c.Engine.Tail(ctx)
 	if err == nil && gap {
-		_, err = river.ClientFromContext[tx](ctx).Insert(ctx, AuditArgs{Connection: c.Name}, nil)
+		err = w.catchUp(ctx, c)
 	}
 	return translate(err)
 }
@@ -90,7 +90,7 @@ func (w *referenceWorker) Work(ctx context.Context, job *river.Job[ReferenceArgs
 	return translate(c.Engine.Reference(ctx))
 }
 
-// CheckArgs looks after triggers and the webhook subscription.
+// CheckArgs looks after triggers, missed runs and the webhook subscription.
 type CheckArgs struct {
 	Connection string `json:"connection"`
 }
@@ -118,10 +118,10 @@ func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error
 		}
 		if len(repaired) > 0 {
 			w.log.Warn("capture triggers were missing or disabled and are repaired; these tables are compared in full", "objects", repaired)
-			if _, err := river.ClientFromContext[tx](ctx).Insert(ctx, AuditArgs{c.Name, repaired}, nil); err != nil {
-				return err
-			}
 		}
+	}
+	if err := w.catchUp(ctx, c); err != nil {
+		return err
 	}
 	if c.Webhook == nil {
 		return nil

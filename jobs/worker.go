@@ -36,6 +36,7 @@ type Worker struct {
 	pool   *pgxpool.Pool
 	client *river.Client[pgx.Tx]
 	byName map[string]Connection
+	when   Schedule
 	log    *slog.Logger
 	// awake: a cycle job was put in the queue and has not begun.
 	awake atomic.Bool
@@ -45,7 +46,7 @@ type Worker struct {
 
 // New registers the job kinds and the schedule. Nothing runs before Start.
 func New(o Options) (*Worker, error) {
-	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, log: o.Logger}
+	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, when: o.Schedule, log: o.Logger}
 	for _, c := range o.Connections {
 		w.byName[c.Name] = c
 	}

@@ -45,8 +45,6 @@ type conn struct {
 	requests atomic.Int64
 	api      apiState
 	noted    atomic.Int64 // second of the last delivery that was written down
-	// audit asks for a full compare of types; set when the jobs are.
-	audit func(ctx context.Context, types []string) error
 
 	mu      sync.Mutex
 	blocked error // why nothing may be written; nil when all is well

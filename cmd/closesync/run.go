@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"riverqueue.com/riverui"
@@ -77,11 +78,15 @@ func (r *runOptions) run(ctx context.Context) error {
 
 // runOnce does everything that is due, in this process, without the queue.
 func (r *runOptions) runOnce(ctx context.Context, a *app) error {
+	schedule, err := schedules(a.cfg)
+	if err != nil {
+		return err
+	}
 	for _, c := range a.conns {
 		if err := c.allowed(ctx); err != nil {
 			return err
 		}
-		if err := a.once(ctx, c, r.resync); err != nil {
+		if err := a.once(ctx, c, r.resync, schedule.Audit); err != nil {
 			return err
 		}
 	}
@@ -89,13 +94,8 @@ func (r *runOptions) runOnce(ctx context.Context, a *app) error {
 }
 
 // once runs each step of a connection and then cycles until nothing is due.
-func (a *app) once(ctx context.Context, c *conn, resync []string) error {
-	repaired, err := c.check(ctx)
-	if err != nil {
-		return err
-	}
-	loaded, err := c.engine.Backfilled(ctx)
-	if err != nil {
+func (a *app) once(ctx context.Context, c *conn, resync []string, audit cron.Schedule) error {
+	if _, err := c.check(ctx); err != nil {
 		return err
 	}
 	if err := c.engine.Reference(ctx); err != nil {
@@ -104,8 +104,7 @@ func (a *app) once(ctx context.Context, c *conn, resync []string) error {
 	if err := c.engine.Backfill(ctx, nil); err != nil {
 		return err
 	}
-	_, gap, err := c.engine.Tail(ctx)
-	if err != nil {
+	if _, _, err := c.engine.Tail(ctx); err != nil {
 		return err
 	}
 	for _, t := range c.types {
@@ -113,17 +112,17 @@ func (a *app) once(ctx context.Context, c *conn, resync []string) error {
 			return err
 		}
 	}
-	switch {
-	case len(resync) > 0:
+	if len(resync) > 0 {
 		if err := a.compare(ctx, c, resync, nil); err != nil {
 			return err
 		}
-	case gap:
-		if err := c.engine.Audit(ctx, nil, nil); err != nil {
-			return err
-		}
-	case loaded && len(repaired) > 0:
-		if err := c.engine.Audit(ctx, repaired, nil); err != nil {
+	}
+	overdue, err := c.engine.Overdue(ctx, audit.Next)
+	if err != nil {
+		return err
+	}
+	if len(overdue) > 0 {
+		if err := c.engine.Audit(ctx, overdue, nil); err != nil {
 			return err
 		}
 	}
@@ -205,7 +204,6 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 	}
 	for _, c := range a.conns {
 		c.store.SetEnqueue(worker.Enqueue(c.name))
-		c.audit = func(ctx context.Context, types []string) error { return worker.Audit(ctx, c.name, types) }
 		if c.allowed(ctx) == nil {
 			if _, err := c.check(ctx); err != nil {
 				return err

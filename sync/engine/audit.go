@@ -52,6 +52,14 @@ func wanted(e *Engine, types []string) []string {
 }
 
 func (e *Engine) audit(ctx context.Context, types []string, started time.Time, run int64, seen, changed *atomic.Int64, progress func(int64)) error {
+	covers := map[string]float64{}
+	for _, t := range types {
+		n, err := e.owed(ctx, t)
+		if err != nil {
+			return err
+		}
+		covers[t] = n
+	}
 	shown := &idSet{ids: map[uint64]struct{}{}}
 	roots, nested := types, false
 	if len(types) == len(e.Objects) {
@@ -82,7 +90,7 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 		if err := e.markUnseen(ctx, t, started, shown); err != nil {
 			return err
 		}
-		if err := e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: AuditStream(t), LastRun: e.Now()}); err != nil {
+		if err := e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: AuditStream(t), LastRun: e.Now(), Position: map[string]any{"covers": covers[t]}}); err != nil {
 			return err
 		}
 	}

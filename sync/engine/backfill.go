@@ -19,13 +19,6 @@ func SearchStream(objectType string) string { return "search:" + objectType }
 // AuditStream is the checkpoint of an object type's full compare.
 func AuditStream(objectType string) string { return "audit:" + objectType }
 
-// Backfilled reports whether the first load is complete.
-func (e *Engine) Backfilled(ctx context.Context) (bool, error) {
-	cp, err := e.Local.Checkpoint(ctx, StreamBackfill)
-	done, _ := cp.Position["done"].(bool)
-	return done, err
-}
-
 // Backfill loads everything: leads with their contacts and opportunities, by
 // date_created, over several windows at once. The events' watermark is taken
 // first, so that what changes meanwhile is seen afterwards. After a crash it

@@ -31,6 +31,7 @@ type Local interface {
 	Approved(ctx context.Context, recordIDs []int64) (map[int64]string, error)
 	Checkpoint(ctx context.Context, stream string) (Checkpoint, error)
 	SaveCheckpoint(ctx context.Context, c Checkpoint) error
+	Owe(ctx context.Context, types []string) error
 	Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error)
 	AuditRows(ctx context.Context, objectType string) (marked int, err error)
 	Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error)

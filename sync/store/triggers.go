@@ -18,8 +18,9 @@ const (
 // EnsureTriggers puts the capture triggers on every mapped table and repairs
 // those that were dropped, disabled or made for other columns. It returns the
 // object types whose triggers were not in order: changes may have been missed
-// there. A type that only goes from Close is captured as well: local changes
-// must be noticed to be put back.
+// there, so that a full compare is owed, in the same transaction. A type that
+// only goes from Close is captured as well: local changes must be noticed to
+// be put back.
 func (s *Store) EnsureTriggers(ctx context.Context) (repaired []string, err error) {
 	for _, objectType := range mapping.Types() {
 		t := s.table(objectType)
@@ -75,6 +76,6 @@ func (s *Store) makeTriggers(ctx context.Context, t *table) error {
 				return err
 			}
 		}
-		return nil
+		return s.owe(ctx, tx, []string{t.object.Type})
 	})
 }

@@ -12,11 +12,11 @@ const sweepInterval = 200 * time.Millisecond
 
 // runAlarms wakes cycles: at once when a local change is committed, and every
 // sweepInterval for marks that came due or whose alarm was lost.
-func (w *Worker) runAlarms(ctx context.Context, conn *pgx.Conn) {
+func (w *Worker) runAlarms(ctx context.Context, conn *pgx.Conn, m missing) {
 	defer close(w.ended)
 	heard := make(chan struct{}, 1)
 	go w.listen(ctx, conn, heard)
-	go w.watchOrphans(ctx)
+	go w.watchOrphans(ctx, m)
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
@@ -82,7 +82,7 @@ func (w *Worker) connectAlarms(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("jobs: alarms: %w", err)
 	}
 	if _, err = conn.Exec(ctx, "LISTEN closesync_outbox"); err == nil {
-		err = w.present(ctx, conn)
+		err = present(ctx, conn, w.Name())
 	}
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))

@@ -2,75 +2,97 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// River itself would give the jobs of a killed worker back after
-// RescueStuckJobsAfter, and until then no equal job could be queued: nothing
-// would be followed for minutes. So each worker shows that it lives by an
-// advisory lock of a session, which Postgres lets go of when the process dies
-// (target T18).
-
-// presenceLock is the first half of the lock's key; the second is the hash of
-// River's client id.
-const presenceLock = 0x636c7077
-
-// orphanInterval is how often jobs of dead workers are looked for. A job
-// younger than orphanGrace is left alone: its worker may be reconnecting.
+// orphanInterval is how often the work of dead workers is looked for. A worker
+// missing for less than orphanGrace is left alone: it may be reconnecting. To
+// do its work twice, if it lives after all, is harmless: see the package
+// comment for jobs; results under an old claim are refused (fault D5).
 const (
 	orphanInterval = time.Second
 	orphanGrace    = 3 * time.Second
 )
 
-// present holds the lock on conn as long as that lives.
-func (w *Worker) present(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared($1, hashtext($2))", presenceLock, w.client.ID())
-	if err != nil {
-		return fmt.Errorf("jobs: presence: %w", err)
+// missing remembers since when each worker has not been seen.
+type missing map[string]time.Time
+
+// since notes who is missing now and names those who have been for grace.
+func (m missing) since(now time.Time, names []string, grace time.Duration) []string {
+	still := make(missing, len(names))
+	var gone []string
+	for _, name := range names {
+		first, known := m[name]
+		if !known {
+			first = now
+		}
+		still[name] = first
+		if now.Sub(first) >= grace {
+			gone = append(gone, name)
+		}
 	}
-	return nil
+	clear(m)
+	for name, first := range still {
+		m[name] = first
+	}
+	return gone
 }
 
-// adopt gives back the running jobs of workers that are gone. To run a job
-// twice, if its worker lives after all, is harmless; see the package comment.
-func (w *Worker) adopt(ctx context.Context, grace time.Duration) error {
-	tag, err := w.pool.Exec(ctx, `
-		UPDATE river.river_job j SET state = 'available', scheduled_at = clock_timestamp(), attempt = greatest(j.attempt - 1, 0)
-		WHERE j.state = 'running' AND j.attempted_at < clock_timestamp() - $2::interval
-		  AND j.attempted_by[array_upper(j.attempted_by, 1)] <> $3
-		  AND NOT EXISTS (`+holders+` AND l.objid = (hashtext(j.attempted_by[array_upper(j.attempted_by, 1)])::bigint & 4294967295)::oid)`,
-		presenceLock, grace, w.client.ID())
+// absentSQL names the workers that jobs, claims or the leadership wait for and
+// that do not live. $2 is this worker's own name.
+var absentSQL = `WITH working AS (
+	SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] AS name FROM river.river_job WHERE state = 'running'
+	UNION SELECT DISTINCT worker FROM closesync.dirty WHERE lease_until > closesync.clock()
+	UNION SELECT leader_id FROM river.river_leader)
+	SELECT name FROM working WHERE name <> '' AND name <> $2 AND NOT EXISTS (` + holders + holding("working.name") + `)`
+
+// takeOver frees what workers hold that have been missing for grace: their
+// jobs, their claims and the leadership of the queue.
+func (w *Worker) takeOver(ctx context.Context, m missing, grace time.Duration) error {
+	rows, err := w.pool.Query(ctx, absentSQL, presenceLock, w.Name())
 	if err != nil {
-		return fmt.Errorf("jobs: adopt: %w", err)
+		return fmt.Errorf("jobs: orphans: %w", err)
 	}
-	if n := tag.RowsAffected(); n > 0 {
-		w.log.Info("jobs of a worker that is gone are taken over", "jobs", n)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("jobs: orphans: %w", err)
 	}
-	return nil
+	gone := m.since(time.Now(), names, grace)
+	if len(gone) == 0 {
+		return nil
+	}
+	return w.inherit(ctx, gone)
 }
 
-// holders are the locks of the workers that live; $1 is presenceLock.
-const holders = `SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.classid = $1::bigint::oid
-	AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-
-// freeLeases makes claimed records due at once if no other worker lives, whose
-// they could be. A lease that is cut short all the same does no harm: the
-// claim's fence keeps its result out (fault D5).
-func (w *Worker) freeLeases(ctx context.Context) error {
-	_, err := w.pool.Exec(ctx, `
-		UPDATE closesync.dirty SET lease_until = '-infinity' WHERE lease_until > closesync.clock()
-		  AND NOT EXISTS (`+holders+` AND l.objid <> (hashtext($2)::bigint & 4294967295)::oid)`, presenceLock, w.client.ID())
-	if err != nil {
-		return fmt.Errorf("jobs: freeLeases: %w", err)
+func (w *Worker) inherit(ctx context.Context, gone []string) error {
+	count := map[string]int64{}
+	for what, sql := range map[string]string{
+		"jobs": `UPDATE river.river_job SET state = 'available', scheduled_at = clock_timestamp(), attempt = greatest(attempt - 1, 0)
+			WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = ANY ($1)`,
+		"claims": "UPDATE closesync.dirty SET lease_until = '-infinity' WHERE lease_until > closesync.clock() AND worker = ANY ($1)",
+		// Else nothing scheduled would be queued until the leadership ran out.
+		"leaderships": "DELETE FROM river.river_leader WHERE leader_id = ANY ($1)",
+	} {
+		tag, err := w.pool.Exec(ctx, sql, gone)
+		if err != nil {
+			return fmt.Errorf("jobs: orphans: %s: %w", what, err)
+		}
+		count[what] = tag.RowsAffected()
 	}
-	return nil
+	w.log.Info("the work of a worker that is gone is taken over", "jobs", count["jobs"], "claims", count["claims"])
+	if count["leaderships"] == 0 {
+		return nil
+	}
+	// What it would have queued on schedule since.
+	return w.begin(ctx)
 }
 
 // watchOrphans looks for them until ctx ends. An error is tried again.
-func (w *Worker) watchOrphans(ctx context.Context) {
+func (w *Worker) watchOrphans(ctx context.Context, m missing) {
 	tick := time.NewTicker(orphanInterval)
 	defer tick.Stop()
 	for {
@@ -78,8 +100,8 @@ func (w *Worker) watchOrphans(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := w.adopt(ctx, orphanGrace); err != nil && ctx.Err() == nil {
-				w.log.Debug("jobs of dead workers cannot be looked for", "error", err)
+			if err := w.takeOver(ctx, m, orphanGrace); err != nil && !errors.Is(err, context.Canceled) {
+				w.log.Debug("the work of dead workers cannot be looked for", "error", err)
 			}
 		}
 	}

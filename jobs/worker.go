@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -95,6 +94,9 @@ func periodic(o Options) []*river.PeriodicJob {
 	return jobs
 }
 
+// Name is what this worker is called in jobs and claims; see store.SetWorker.
+func (w *Worker) Name() string { return w.client.ID() }
+
 // Client gives River's client, for the job UI and for inserting.
 func (w *Worker) Client() *river.Client[pgx.Tx] { return w.client }
 
@@ -104,7 +106,9 @@ func (w *Worker) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(w.adopt(ctx, 0), w.freeLeases(ctx)); err != nil {
+	// Whoever is missing now was killed before this start.
+	gone := missing{}
+	if err := w.takeOver(ctx, gone, 0); err != nil {
 		_ = heard.Close(ctx)
 		return err
 	}
@@ -114,7 +118,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	}
 	alarms, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop, w.ended = cancel, make(chan struct{})
-	go w.runAlarms(alarms, heard)
+	go w.runAlarms(alarms, heard, gone)
 	return w.begin(ctx)
 }
 

@@ -68,6 +68,8 @@ CREATE TABLE closesync.dirty (
     not_before  timestamptz NOT NULL DEFAULT '-infinity',
     lease_until timestamptz NOT NULL DEFAULT '-infinity',
     fence       bigint NOT NULL DEFAULT 0,
+    -- Who claimed it last. Its claims are free at once when it is gone.
+    worker      text NOT NULL DEFAULT '',
     attempts    int NOT NULL DEFAULT 0,
     local_at    timestamptz,
     marked_at   timestamptz NOT NULL DEFAULT closesync.clock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -196,6 +197,16 @@ func (c *conn) check(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return c.store.EnsureTriggers(ctx)
+}
+
+// announce gives a command that cycles by itself a name in its claims and shows
+// others that it lives until leave is called.
+func (a *app) announce(ctx context.Context) (leave func(), err error) {
+	name := "command " + rand.Text()
+	for _, c := range a.conns {
+		c.store.SetWorker(name)
+	}
+	return jobs.Announce(ctx, a.pool, name)
 }
 
 // jobConnections gives the connections as the jobs see them.

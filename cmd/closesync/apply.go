@@ -98,6 +98,11 @@ func (r *resyncOptions) carryOut(ctx context.Context, items map[string]engine.Pl
 		return err
 	}
 	defer a.close()
+	leave, err := a.announce(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	c := a.conns[0]
 	if r.connection != "" && a.byName(r.connection) != nil {
 		c = a.byName(r.connection)

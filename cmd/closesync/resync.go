@@ -63,6 +63,11 @@ func (r *resyncOptions) run(ctx context.Context, what []string) error {
 		return err
 	}
 	defer a.close()
+	leave, err := a.announce(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var results []resyncResult
 	for _, c := range a.conns {
 		if err := c.allowed(ctx); err != nil {

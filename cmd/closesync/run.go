@@ -82,6 +82,11 @@ func (r *runOptions) runOnce(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	leave, err := a.announce(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	for _, c := range a.conns {
 		if err := c.allowed(ctx); err != nil {
 			return err
@@ -204,6 +209,7 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 	}
 	for _, c := range a.conns {
 		c.store.SetEnqueue(worker.Enqueue(c.name))
+		c.store.SetWorker(worker.Name())
 		if c.allowed(ctx) == nil {
 			if _, err := c.check(ctx); err != nil {
 				return err

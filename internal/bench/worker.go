@@ -118,6 +118,7 @@ func (w *worker) startJobs(ctx context.Context) error {
 		return err
 	}
 	w.store.SetEnqueue(w.jobs.Enqueue("default"))
+	w.store.SetWorker(w.jobs.Name())
 	if err := w.jobs.Start(ctx); err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestLive_ASubscriptionPausedByCloseComesBack(t *testing.T) {
 	w.until("what was missed arrives", func() bool {
 		return w.number("SELECT count(*) FROM crm.leads WHERE name = 'While away'") == 1
 	})
-	require.Less(t, time.Since(began), 20*time.Second, "a killed worker's work goes on soon")
+	t.Logf("arrived %s after the start", time.Since(began).Round(time.Millisecond))
 	w.until("at rest", w.idle)
 	w.Equal()
 }

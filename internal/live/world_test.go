@@ -18,6 +18,7 @@ import (
 	"closesync/internal/harness"
 	"closesync/internal/testdb"
 	"closesync/mapping"
+	"closesync/sync/closeapi"
 )
 
 // world is an imitation of Close in a process of its own, a database, and the
@@ -70,10 +71,16 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// spawn starts the worker and returns at once.
+func (w *world) spawn(args ...string) {
+	w.T.Helper()
+	w.worker = start(w.T.(*testing.T), w.env, append([]string{"run"}, args...)...)
+}
+
 // run starts the worker and returns when it answers.
 func (w *world) run(args ...string) {
 	w.T.Helper()
-	w.worker = start(w.T.(*testing.T), w.env, append([]string{"run"}, args...)...)
+	w.spawn(args...)
 	w.until("the worker answers", func() bool {
 		select {
 		case <-w.worker.ended:
@@ -115,6 +122,41 @@ func (w *world) tell(what string, body, answer any) {
 	if answer != nil {
 		require.NoError(w.T, json.Unmarshal(raw, answer))
 	}
+}
+
+// client is the API of the imitation with the worker's own key.
+func (w *world) client() *closeapi.Client {
+	w.T.Helper()
+	settings := map[string]string{}
+	for _, line := range w.env {
+		name, value, _ := strings.Cut(line, "=")
+		settings[name] = value
+	}
+	c, err := closeapi.New(closeapi.Options{BaseURL: settings["CLOSE_BASE_URL"], Key: closeapi.Secret(settings["CLOSE_API_KEY"])})
+	require.NoError(w.T, err)
+	return c
+}
+
+// subscriptions counts those that the imitation has.
+func (w *world) subscriptions() int {
+	w.T.Helper()
+	n := 0
+	for _, err := range w.client().Webhooks().All(context.Background()) {
+		require.NoError(w.T, err)
+		n++
+	}
+	return n
+}
+
+// violations are what Close would have made a mess of, such as a lead for a
+// contact without one.
+func (w *world) violations() []string {
+	w.T.Helper()
+	var answer struct {
+		Data []string `json:"data"`
+	}
+	w.tell("violations", map[string]any{}, &answer)
+	return answer.Data
 }
 
 // request is one call that the imitation has seen.

@@ -22,11 +22,11 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 			WHERE connection = $1 AND not_before <= closesync.clock() AND lease_until < closesync.clock()
 			  AND ($4::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($4)))
 			ORDER BY priority DESC, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1
+		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1, worker = $5
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
 		          d.refetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
-		s.id, n, lease, s.onlyUsable())
+		s.id, n, lease, s.onlyUsable(), s.worker)
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
 	}

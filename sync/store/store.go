@@ -39,6 +39,7 @@ type Store struct {
 	log     *slog.Logger
 	sealer  Sealer
 	enqueue func(ctx context.Context, tx pgx.Tx) error
+	worker  string // stands in the claims of this process; "" for nobody known
 }
 
 // Sealer keeps a secret unreadable in the database. Purpose is bound to the
@@ -129,6 +130,10 @@ func (s *Store) ConnectionID() int32 { return s.id }
 
 // SetEnqueue names what wakes the workers; call it before the store is used.
 func (s *Store) SetEnqueue(f func(ctx context.Context, tx pgx.Tx) error) { s.enqueue = f }
+
+// SetWorker names the process in its claims, so that others can tell whether it
+// still lives; call it before the store is used.
+func (s *Store) SetWorker(name string) { s.worker = name }
 
 // tx runs f in a transaction marked as the worker's own, so that the capture
 // triggers pass over its writes. Deadlocks, serialization failures and lost

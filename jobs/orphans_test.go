@@ -1,0 +1,113 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"closesync/internal/harness"
+	"closesync/jobs"
+	"closesync/sync/closetest"
+)
+
+// deadWorker leaves behind what a worker holds that was killed: a claim with
+// an hour to go, a load under way and the leadership of the queue.
+func deadWorker(t *testing.T, w *harness.World, name string) {
+	t.Helper()
+	w.Store.SetWorker(name)
+	w.SQL("UPDATE crm.leads SET name = 'edited before the kill' WHERE id = 1")
+	_, _, err := w.Store.Absorb(context.Background(), 10)
+	require.NoError(t, err)
+	claims, err := w.Store.Claim(context.Background(), 10, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, claims, 1)
+	w.SQL(`INSERT INTO river.river_job (state, attempt, max_attempts, attempted_at, attempted_by, kind, args, queue, unique_key, unique_states)
+		VALUES ('running', 1, 10, now(), ARRAY[$1], 'backfill', '{"connection": "default"}', 'load', '\x01', B'11111111')`, name)
+	w.SQL(`INSERT INTO river.river_leader (elected_at, expires_at, leader_id) VALUES (now(), now() + interval '1 hour', $1)
+		ON CONFLICT (name) DO UPDATE SET leader_id = excluded.leader_id, expires_at = excluded.expires_at`, name)
+}
+
+const (
+	workDone = "SELECT (SELECT count(*) FROM closesync.dirty) = 0 AND (SELECT count(*) FROM closesync.outbox) = 0"
+	jobDone  = `SELECT count(*) = 0 FROM river.river_job WHERE state = 'running' AND attempted_by = ARRAY[$1]`
+	elected  = `SELECT count(*) = 1 FROM river.river_leader WHERE leader_id <> $1`
+)
+
+func TestFault_D2_AStartTakesOverAfterADeadWorker(t *testing.T) {
+	t.Parallel()
+	w := harness.New(t, harness.Options{Close: closetest.Options{Seed: 42, Leads: 3}})
+	w.Load()
+	deadWorker(t, w, "dead")
+	start(t, worker(t, w))
+	eventually(t, w, "its claim is worked off", workDone)
+	eventually(t, w, "its job is not running any more", jobDone, "dead")
+	eventually(t, w, "the leadership is taken", elected, "dead")
+	w.Equal()
+}
+
+func TestFault_D2_ALivingWorkerTakesOverAfterADeadOne(t *testing.T) {
+	t.Parallel()
+	w := harness.New(t, harness.Options{Close: closetest.Options{Seed: 43, Leads: 3}})
+	w.Load()
+	j := worker(t, w)
+	start(t, j)
+	eventually(t, w, "the start is over", "SELECT count(*) > 0 AND bool_and(state = 'completed') FROM river.river_job")
+	deadWorker(t, w, "killed while this one lives")
+	eventually(t, w, "its claim is worked off", workDone)
+	eventually(t, w, "its job is not running any more", jobDone, "killed while this one lives")
+	w.Equal()
+}
+
+// A worker that lives keeps what it holds, and so does a command that only
+// cycles.
+func TestFault_D2_ALivingWorkerIsNotRobbed(t *testing.T) {
+	t.Parallel()
+	w := harness.New(t, harness.Options{Close: closetest.Options{Seed: 44, Leads: 3}})
+	w.Load()
+	leave, err := jobs.Announce(t.Context(), w.Pool, "alive")
+	require.NoError(t, err)
+	t.Cleanup(leave)
+	deadWorker(t, w, "alive")
+	deadWorker2(t, w)
+	start(t, worker(t, w))
+	eventually(t, w, "what the dead one held is free", "SELECT count(*) = 0 FROM closesync.dirty WHERE worker = 'dead'")
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM closesync.dirty WHERE worker = 'alive' AND lease_until > now()"))
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM river.river_job WHERE state = 'running' AND attempted_by = ARRAY['alive']"))
+	require.Equal(t, "alive", w.Get("SELECT leader_id FROM river.river_leader"))
+}
+
+// deadWorker2 leaves a claim on another record.
+func deadWorker2(t *testing.T, w *harness.World) {
+	t.Helper()
+	w.Store.SetWorker("dead")
+	w.SQL("UPDATE crm.leads SET name = 'another edit' WHERE id = 2")
+	_, _, err := w.Store.Absorb(context.Background(), 10)
+	require.NoError(t, err)
+	claims, err := w.Store.Claim(context.Background(), 10, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, claims, 1)
+}
+
+// What is scheduled waits for a leader: with the old one killed it is queued
+// all the same, without waiting for the end of its term.
+func TestFault_D3_ScheduledWorkGoesOnAfterTheLeaderIsKilled(t *testing.T) {
+	t.Parallel()
+	w := harness.New(t, harness.Options{Close: closetest.Options{Seed: 45, Leads: 3}})
+	w.Load()
+	j := worker(t, w)
+	start(t, j)
+	eventually(t, w, "the start is over", "SELECT count(*) > 0 AND bool_and(state = 'completed') FROM river.river_job")
+	for i := range 3 {
+		w.SQL("DELETE FROM river.river_job")
+		deadLeader := "leader " + string(rune('a'+i))
+		w.SQL(`INSERT INTO river.river_leader (elected_at, expires_at, leader_id) VALUES (now(), now() + interval '1 hour', $1)
+			ON CONFLICT (name) DO UPDATE SET leader_id = excluded.leader_id, expires_at = excluded.expires_at`, deadLeader)
+		// A snoozed job is the leader's to wake; following is what it queues.
+		w.SQL(`INSERT INTO river.river_job (state, attempt, max_attempts, scheduled_at, kind, args, queue)
+			VALUES ('scheduled', 0, 10, now(), 'reference', '{"connection": "default"}', 'follow')`)
+		eventually(t, w, "the event log is followed", "SELECT count(*) > 0 FROM river.river_job WHERE kind = 'events' AND state = 'completed'")
+		eventually(t, w, "the snoozed job ran", "SELECT count(*) = 0 FROM river.river_job WHERE state = 'scheduled'")
+	}
+}

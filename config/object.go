@@ -1,5 +1,7 @@
 package config
 
+import "maps"
+
 // Object is what the file says about one object type, as written. Empty means
 // not said: package mapping fills in the built-in object and checks the rest
 // against it, and can name the line of any key by At.
@@ -28,6 +30,9 @@ func (o Object) At(key string) Position {
 	}
 	return o.Position
 }
+
+// Positions gives the position of every key that the object says.
+func (o Object) Positions() map[string]Position { return maps.Clone(o.at) }
 
 // Field maps one field of Close to one column.
 type Field struct {

@@ -189,16 +189,27 @@ func (b *binder) scope(o *Object, c ObjectConfig) {
 		}
 		o.Filter = []byte(f)
 	}
+	if c.ExternalIDField != "" {
+		b.marker(o, c)
+	}
 	for i, name := range c.Match {
 		if _, ok := o.Field(name); !ok {
 			b.problem(c, 0, fmt.Sprintf("match[%d]", i), "%q is not a mapped field", name)
 		}
 	}
 	o.Match = c.Match
-	if c.ExternalIDField != "" {
-		o.ExternalID = strings.TrimPrefix(c.ExternalIDField, "custom.")
-		if !externalID.MatchString(o.ExternalID) {
-			b.problem(c, 0, "external_id_field", "%q is not the id of a custom field, cf_…", c.ExternalIDField)
+}
+
+// marker sets the field that carries our marker, which nothing else may use.
+func (b *binder) marker(o *Object, c ObjectConfig) {
+	o.ExternalID = strings.TrimPrefix(c.ExternalIDField, "custom.")
+	if !externalID.MatchString(o.ExternalID) {
+		b.problem(c, 0, "external_id_field", "%q is not the id of a custom field, cf_…", c.ExternalIDField)
+	}
+	for i, f := range o.Fields {
+		if o.IsMarker(f.Close) {
+			line, key := fieldLine(c, f, i)
+			b.problem(c, line, key+".close", "%s is external_id_field, which has no column", f.Close)
 		}
 	}
 }

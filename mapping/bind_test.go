@@ -69,7 +69,11 @@ func TestFault_D15_ConfigRefused(t *testing.T) {
 		{"shared table", ObjectConfig{Type: "contact", Table: "crm.leads"}, "crm.leads is the table of lead already"},
 		{"filter", ObjectConfig{Type: "lead", Filter: []byte(`[1]`)}, "objects.lead.filter: not a JSON object"},
 		{"match", ObjectConfig{Type: "lead", Match: []string{"email"}}, `objects.lead.match[0]: "email" is not a mapped field`},
-		{"external id", ObjectConfig{Type: "lead", ExternalIDField: "mine"}, "external_id_field"},
+		{"external id", ObjectConfig{Type: "lead", ExternalIDField: "mine", File: "c.yaml", Line: 10, Lines: map[string]int{"external_id_field": 14}},
+			`c.yaml:14: objects.lead.external_id_field: "mine" is not the id of a custom field`},
+		{"external id mapped", ObjectConfig{Type: "lead", ExternalIDField: "cf_m", File: "c.yaml", Fields: []FieldConfig{{"custom.cf_m", "key", "", 16}}},
+			"c.yaml:16: objects.lead.fields[0].close: custom.cf_m is external_id_field, which has no column"},
+		{"match by external id", ObjectConfig{Type: "lead", ExternalIDField: "cf_m", Match: []string{"custom.cf_m"}}, `objects.lead.match[0]: "custom.cf_m" is not a mapped field`},
 		{"no lead_id", ObjectConfig{Type: "contact", Fields: []FieldConfig{{"name", "n", "", 3}}}, "lead_id must be mapped"},
 		{"parent off", ObjectConfig{Type: "lead", Enabled: &off}, "contact needs lead, which is switched off"},
 	} {

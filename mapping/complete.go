@@ -11,7 +11,7 @@ func (o *Object) FillMissing(rec Record, known ...Record) Record {
 		return nil
 	}
 	fill := func(name string) {
-		if _, ok := rec[name]; !ok && IsCustom(name) {
+		if _, ok := rec[name]; !ok && IsCustom(name) && !o.IsMarker(name) {
 			rec[name] = Null
 		}
 	}

@@ -23,6 +23,7 @@ type ObjectConfig struct {
 	Fields          []FieldConfig
 	File            string
 	Line            int
+	Lines           map[string]int // where each key stands, if known
 }
 
 // FieldConfig is one entry of objects.*.fields.
@@ -86,8 +87,12 @@ type binder struct {
 	problems []Problem
 }
 
-// problem notes what is wrong; line 0 takes the object's line.
+// problem notes what is wrong; line 0 takes the key's line, else the object's.
 func (b *binder) problem(c ObjectConfig, line int, key, format string, args ...any) {
+	if line == 0 {
+		name, _, _ := strings.Cut(key, "[")
+		line = c.Lines[name]
+	}
 	if line == 0 {
 		line = c.Line
 	}

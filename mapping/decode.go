@@ -15,6 +15,7 @@ type Remote struct {
 	ID      string
 	Version time.Time         // date_updated, UTC; zero when the reading does not say
 	Created time.Time         // date_created
+	Marker  string            // what the marker field holds; "" if the reading does not say
 	Record  Record            // only mapped fields that the reading contains
 	Nested  []Remote          // contacts and opportunities inside a lead
 	Raw     []byte            // the JSON it was read from; not retained for nested ones
@@ -143,6 +144,10 @@ func (r *reading) take(name string, value []byte) error {
 	case "contacts", "opportunities":
 		return r.takeNested(r.nested[nestedTypes[name]], value)
 	}
+	if r.o.IsMarker(name) {
+		r.Marker, _ = Value(appendTextOnly(value)).Text()
+		return nil
+	}
 	return r.takeField(name, value)
 }
 
@@ -237,10 +242,7 @@ func (o *Object) fieldForDecode(name string) (Field, bool) {
 			return o.Fields[i], true
 		}
 	}
-	if o.Custom != "" && IsCustom(name) {
-		return Field{Close: name, Kind: Any}, true
-	}
-	return Field{}, false
+	return o.catchAll(name)
 }
 
 // IsCustom reports whether name is a custom field, "custom.cf_…".

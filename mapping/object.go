@@ -93,7 +93,13 @@ func (o *Object) Field(name string) (Field, bool) {
 			return f, true
 		}
 	}
-	if o.Custom != "" && IsCustom(name) {
+	return o.catchAll(name)
+}
+
+// catchAll gives a custom field that lives in the column of all those without
+// one of their own.
+func (o *Object) catchAll(name string) (Field, bool) {
+	if o.Custom != "" && IsCustom(name) && !o.IsMarker(name) {
 		return Field{Close: name, Kind: Any}, true
 	}
 	return Field{}, false

@@ -213,7 +213,10 @@ func objectConfigs(cfg *config.Config) []mapping.ObjectConfig {
 		m := mapping.ObjectConfig{
 			Type: name, Enabled: c.Enabled, Table: c.Table, Key: c.Key, CloseID: c.CloseID, Direction: c.Direction,
 			Conflict: c.Conflict, OnCloseDelete: c.OnCloseDelete, OnLocalDelete: c.OnLocalDelete, Filter: c.Filter,
-			Match: c.Match, ExternalIDField: c.ExternalIDField, File: c.File, Line: c.Line,
+			Match: c.Match, ExternalIDField: c.ExternalIDField, File: c.File, Line: c.Line, Lines: map[string]int{},
+		}
+		for key, at := range c.Positions() {
+			m.Lines[key] = at.Line
 		}
 		for _, f := range c.Fields {
 			m.Fields = append(m.Fields, mapping.FieldConfig{Close: f.Close, Column: f.Column, Conflict: f.Conflict, Line: f.Line})

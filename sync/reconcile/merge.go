@@ -86,7 +86,7 @@ func (m *merging) eachField(visit func(mapping.Field)) {
 	var names []string
 	for _, rec := range []mapping.Record{m.in.Base, m.in.Local.Record, m.in.Remote.Record} {
 		for name := range rec {
-			if mapping.IsCustom(name) && !m.ownColumn(name) {
+			if mapping.IsCustom(name) && !m.ownColumn(name) && !m.o.IsMarker(name) {
 				names = append(names, name)
 			}
 		}

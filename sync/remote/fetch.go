@@ -83,6 +83,9 @@ func fetchFields(o *mapping.Object) []string {
 // all custom fields, because the absence of one means that it is empty.
 func recordFields(o *mapping.Object) []string {
 	fields := []string{"id", "date_created", "date_updated", "custom"}
+	if o.ExternalID != "" {
+		fields = append(fields, o.MarkerField())
+	}
 	for _, f := range o.Fields {
 		if !slices.Contains(fields, f.Close) {
 			fields = append(fields, f.Close)

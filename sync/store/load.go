@@ -194,7 +194,7 @@ func (t *table) addCustom(rec mapping.Record, raw jsontext.Value) error {
 	}
 	for id, v := range custom {
 		f := mapping.Field{Close: "custom." + id, Kind: mapping.Any}
-		if _, own := rec[f.Close]; own {
+		if _, own := rec[f.Close]; own || t.object.IsMarker(f.Close) {
 			continue
 		}
 		value, err := mapping.Canon(f, v)

@@ -101,6 +101,20 @@ func emptyJSON(v []byte) bool {
 	return false
 }
 
+// ItemKey is what names one item: the value of the first key of f.Identity,
+// as the address of an e-mail, or the whole item where there is none.
+func ItemKey(f Field, item Value) Value {
+	if len(f.Identity) == 0 || item == "" || item[0] != '{' {
+		return item
+	}
+	for key, value := range pairs([]byte(item)) {
+		if string(key[1:len(key)-1]) == f.Identity[0] {
+			return Value(value)
+		}
+	}
+	return Null
+}
+
 // WriteForm is v as it is sent to Close: list items hold only the keys of
 // f.Identity, what Close derives is left out. The order stays.
 func WriteForm(f Field, v Value) Value {

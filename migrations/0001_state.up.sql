@@ -116,7 +116,10 @@ CREATE TABLE closesync.intents (
     local_key   text,
     action      text NOT NULL,
     sent        jsonb,
+    -- What the record carries in its marker field, if it is a marked create.
     marker      text,
+    -- A moment not after the sending, in Close's time.
+    close_at    timestamptz,
     state       text NOT NULL DEFAULT 'open',
     error       text,
     created_at  timestamptz NOT NULL DEFAULT closesync.clock(),
@@ -124,6 +127,7 @@ CREATE TABLE closesync.intents (
     finished_at timestamptz
 );
 CREATE INDEX intents_open ON closesync.intents (connection, record_id) WHERE state IN ('open', 'unknown');
+CREATE INDEX intents_create_record ON closesync.intents (record_id) WHERE action = 'create';
 CREATE INDEX intents_created ON closesync.intents USING brin (created_at);
 
 CREATE TABLE closesync.checkpoints (

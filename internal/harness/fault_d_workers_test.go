@@ -24,8 +24,8 @@ type interrupted struct {
 	after func()
 }
 
-func (i *interrupted) Create(ctx context.Context, objectType string, set mapping.Record) (mapping.Remote, error) {
-	answer, err := i.Remote.Create(ctx, objectType, set)
+func (i *interrupted) Create(ctx context.Context, objectType string, set mapping.Record, marker string) (mapping.Remote, error) {
+	answer, err := i.Remote.Create(ctx, objectType, set, marker)
 	i.once.Do(i.after)
 	return answer, err
 }

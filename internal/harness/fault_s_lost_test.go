@@ -46,8 +46,8 @@ type dying struct {
 	reached, over chan struct{}
 }
 
-func (d *dying) Create(ctx context.Context, objectType string, set mapping.Record) (mapping.Remote, error) {
-	answer, err := d.Remote.Create(ctx, objectType, set)
+func (d *dying) Create(ctx context.Context, objectType string, set mapping.Record, marker string) (mapping.Remote, error) {
+	answer, err := d.Remote.Create(ctx, objectType, set, marker)
 	close(d.reached)
 	<-d.over
 	return answer, err

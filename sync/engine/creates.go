@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"closesync/mapping"
@@ -9,10 +10,25 @@ import (
 )
 
 // settleCreate leaves a record alone whose create was sent without an answer;
-// SettleCreates looks for its effect.
+// settle looks for its effect.
 func (r *round) settleCreate(st *State, c *Claim, open OpenCreate) {
 	c.Retry = time.Second
 	r.unsettled = append(r.unsettled, unsettled{st.ID, st.Type, open})
+}
+
+// Creating tells which creates of a type have no answer yet.
+type Creating struct {
+	Unmarked bool            // one that carries no marker
+	Markers  map[string]bool // those of the others
+}
+
+// mayBe reports whether a record may be the effect of one of them. A reading
+// that is not of the record itself may lack its marker.
+func (c Creating) mayBe(rd Reading) bool {
+	if rd.Remote.Marker == "" {
+		return c.Unmarked || (len(c.Markers) > 0 && !rd.Fresh)
+	}
+	return c.Markers[rd.Remote.Marker]
 }
 
 type unsettled struct {
@@ -21,87 +37,123 @@ type unsettled struct {
 	OpenCreate
 }
 
-// settle looks for the effects of creates whose answer was lost (fault S16):
-// in the event log, among what this key created since. One candidate is
-// adopted; none after the settle time means that nothing was created and the
-// row is sent again; more candidates than open creates are left to a person.
+// settle looks for the effects of creates whose answer was lost (fault S16),
+// with one look at the event log for all of a type.
 func (r *round) settle(ctx context.Context) error {
+	byType := map[string][]unsettled{}
 	for _, u := range r.unsettled {
-		found, err := r.Remote.Created(ctx, u.typ, u.Created.Add(-5*time.Minute))
-		if err != nil {
-			return err
-		}
-		var ids []string
-		byID := map[string]mapping.Remote{}
-		for _, remote := range found {
-			if matches(r.Objects[u.typ], u.Sent, remote.Record) {
-				ids = append(ids, remote.ID)
-				byID[remote.ID] = remote
-			}
-		}
-		linked, err := r.Local.Linked(ctx, u.typ, ids)
-		if err != nil {
-			return err
-		}
-		var free []string
-		for _, id := range ids {
-			if !linked[id] {
-				free = append(free, id)
-			}
-		}
-		if err := r.settleOne(ctx, u, free, byID); err != nil {
+		byType[u.typ] = append(byType[u.typ], u)
+	}
+	for _, t := range mapping.Types() {
+		if err := r.settleType(ctx, t, byType[t]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *round) settleOne(ctx context.Context, u unsettled, free []string, byID map[string]mapping.Remote) error {
+func (r *round) settleType(ctx context.Context, objectType string, list []unsettled) error {
+	if len(list) == 0 {
+		return nil
+	}
+	found, err := r.Remote.Created(ctx, objectType, since(list))
+	if err != nil {
+		return err
+	}
+	free, err := r.unlinked(ctx, objectType, found)
+	if err != nil {
+		return err
+	}
+	for _, u := range list {
+		fits, err := r.candidates(ctx, u, free)
+		if err != nil {
+			return err
+		}
+		taken, err := r.settleOne(ctx, u, fits)
+		if err != nil {
+			return err
+		}
+		free = slices.DeleteFunc(free, func(f Found) bool { return f.ID == taken })
+	}
+	return nil
+}
+
+// since is where the look at the event log begins, in Close's time: ours may
+// be hours apart (fault A30). Zero means everything that the log still holds.
+func since(list []unsettled) time.Time {
+	first := list[0].Since
+	for _, u := range list {
+		if u.Since.Before(first) {
+			first = u.Since
+		}
+	}
+	if first.IsZero() {
+		return first
+	}
+	return first.Add(-eventOverlap)
+}
+
+// unlinked leaves out what already has a row here.
+func (r *round) unlinked(ctx context.Context, objectType string, found []Found) ([]Found, error) {
+	ids := make([]string, len(found))
+	for i, f := range found {
+		ids[i] = f.ID
+	}
+	linked, err := r.Local.Linked(ctx, objectType, ids)
+	return slices.DeleteFunc(found, func(f Found) bool { return linked[f.ID] }), err
+}
+
+// candidates are the records that may be the effect of a create. One that
+// carried a marker left it in its record, and nothing else will do: twins are
+// not mixed up. Without one, the content decides.
+func (r *round) candidates(ctx context.Context, u unsettled, free []Found) ([]Found, error) {
+	var fits []Found
+	for _, f := range free {
+		alike := f.Ours && f.Marker == "" && matches(r.Objects[u.typ], u.Sent, f.Record)
+		if u.Marker != "" && alike {
+			// The event may be without the marker; the record itself tells.
+			rd := r.Remote.Fetch(ctx, u.typ, f.ID)
+			if rd.Err != nil {
+				return nil, rd.Err
+			}
+			f.Remote, alike = rd.Remote, false
+		}
+		if alike || (u.Marker != "" && f.Marker == u.Marker) {
+			fits = append(fits, f)
+		}
+	}
+	return fits, nil
+}
+
+// settleOne adopts the candidate and tells its id. None after the settle time
+// means that nothing was created and the row is sent again; more candidates
+// than open creates are left to a person. Several with one marker are no
+// question: the create took effect more than once, the audit tells of it.
+func (r *round) settleOne(ctx context.Context, u unsettled, fits []Found) (taken string, err error) {
 	c := r.claims[u.record]
 	st := &State{ID: u.record, Type: u.typ}
 	switch {
-	case len(free) == 0 && r.Now().Sub(u.Created) < r.Settle:
-		return nil
-	case len(free) == 0:
+	case len(fits) == 0 && u.Age < r.Settle:
+		return "", nil
+	case len(fits) == 0:
 		if err := r.Local.FinishIntent(ctx, u.Intent, "failed", "no such record appeared in Close"); err != nil {
-			return err
+			return "", err
 		}
-		return r.again1(ctx, st, c, func(*State) { c.Retry = time.Microsecond })
-	case len(free) > u.Twins:
-		return r.again1(ctx, st, c, func(now *State) {
+		return "", r.again1(ctx, st, c, func(*State) { c.Retry = time.Microsecond })
+	case u.Marker == "" && len(fits) > u.Twins:
+		return "", r.again1(ctx, st, c, func(now *State) {
 			now.Outcome = &Outcome{Status: Errored, Class: "ambiguous",
 				Error: "the answer to the create was lost and several records in Close could be its effect; link one by hand", Plan: reconcile.Plan{Base: now.Base}}
 		})
 	}
-	adopted := byID[free[0]]
-	err := r.again1(ctx, st, c, func(now *State) {
+	adopted := fits[0].Remote
+	err = r.again1(ctx, st, c, func(now *State) {
 		in := &Intent{ID: u.Intent, Action: reconcile.Create, Sent: u.Sent}
 		r.takeAnswer(r.Objects[u.typ], now, c, in, adopted)
 		now.Outcome.Mark, now.Outcome.Fetch = true, true
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return r.Local.FinishIntent(ctx, u.Intent, "done", "")
-}
-
-// matches reports whether a record of Close may be the effect of a create:
-// every sent field is there as it was sent, or in the form Close gives it.
-func matches(o *mapping.Object, sent, record mapping.Record) bool {
-	same := 0
-	for name, v := range sent {
-		f, ok := o.Field(name)
-		if !ok || v.IsNull() {
-			continue
-		}
-		if name == "lead_id" || name == "name" || name == "note" || name == "value" {
-			if !mapping.Same(f, v, record.Get(name)) {
-				return false
-			}
-		}
-		if mapping.Same(f, v, record.Get(name)) {
-			same++
-		}
-	}
-	return same > 0 || len(sent) == 0
+	return adopted.ID, r.Local.FinishIntent(ctx, u.Intent, "done", "")
 }

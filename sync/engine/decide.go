@@ -115,7 +115,7 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 			}
 			return
 		}
-		if st.Creating && !st.Local.Exists && st.Base == nil {
+		if st.Creating.mayBe(rd) && !st.Local.Exists && st.Base == nil {
 			c.Retry = 500 * time.Millisecond
 			return
 		}
@@ -259,7 +259,7 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 			return
 		}
 	}
-	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet}
+	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet, Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
 	c.Keep = true
 }
 

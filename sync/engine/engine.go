@@ -43,10 +43,18 @@ type Local interface {
 
 // OpenCreate is a create whose outcome is not known yet.
 type OpenCreate struct {
-	Intent  int64
-	Sent    mapping.Record
-	Created time.Time
-	Twins   int // open creates of the same content, this one among them
+	Intent int64
+	Sent   mapping.Record
+	Marker string        // "" if it was sent without one
+	Since  time.Time     // not after its sending, in Close's time; zero if unknown
+	Age    time.Duration // since it was stored, by the clock of Postgres
+	Twins  int           // open creates of the same content, this one among them
+}
+
+// Found is a record of which the event log says that it was created.
+type Found struct {
+	mapping.Remote
+	Ours bool // with this key
 }
 
 // OpenUpdate is an update whose answer was lost.
@@ -80,7 +88,8 @@ type Window struct{ From, To time.Time }
 // *CallError where the caller can act on them.
 type Remote interface {
 	Fetch(ctx context.Context, objectType, id string) Reading
-	Create(ctx context.Context, objectType string, set mapping.Record) (mapping.Remote, error)
+	// Create makes a record. marker goes into the type's marker field, if any.
+	Create(ctx context.Context, objectType string, set mapping.Record, marker string) (mapping.Remote, error)
 	Update(ctx context.Context, objectType, id string, set mapping.Record) (mapping.Remote, error)
 	Delete(ctx context.Context, objectType, id string) error
 	// Search gives one page of at most 200 records in ascending order of field
@@ -90,8 +99,9 @@ type Remote interface {
 	Newest(ctx context.Context, objectType, field string) (time.Time, error)
 	// Events walks the event log from the newest back to since.
 	Events(ctx context.Context, since time.Time, each func([]Event) error) (newest time.Time, err error)
-	// Created lists what this key created since then, from the event log.
-	Created(ctx context.Context, objectType string, since time.Time) ([]mapping.Remote, error)
+	// Created lists what was created since then, from the event log: all that
+	// this key made, and of others what the log shows with a marker.
+	Created(ctx context.Context, objectType string, since time.Time) ([]Found, error)
 	// InScope tells which records a type's filter matches.
 	InScope(ctx context.Context, objectType string, ids []string) (map[string]bool, error)
 	Now(ctx context.Context) (time.Time, error)
@@ -159,6 +169,7 @@ type Engine struct {
 	Options
 	catalogue catalogue
 	flapping  flapping
+	markers   markers
 	doubt     atomic.Bool // a custom field may have been removed: look
 }
 

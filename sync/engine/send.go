@@ -35,7 +35,7 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 	var err error
 	switch in.Action {
 	case reconcile.Create:
-		answer, err = r.Remote.Create(ctx, st.Type, in.Sent)
+		answer, err = r.Remote.Create(ctx, st.Type, in.Sent, in.Marker)
 	case reconcile.Update:
 		answer, err = r.Remote.Update(ctx, st.Type, st.CloseID, in.Sent)
 	case reconcile.Delete:
@@ -148,6 +148,9 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 	}
 	if err := r.Local.FinishIntent(ctx, in.ID, state, call.Message); err != nil {
 		return err
+	}
+	if r.refusesMarker(r.Objects[st.Type], in, call) {
+		return r.again1(ctx, st, c, func(*State) { c.Retry = time.Microsecond })
 	}
 	switch call.Class {
 	case "limited", "unauthorized":

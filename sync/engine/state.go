@@ -49,9 +49,9 @@ type State struct {
 	Unreadable string
 	// Mislabelled: the row's Close id was changed; it is put back.
 	Mislabelled bool
-	// Creating says that a create of this type is under way, so that an unknown
-	// record of Close may be the one.
-	Creating bool
+	// Creating are the creates of this type that are under way: an unknown
+	// record of Close may be the effect of one.
+	Creating Creating
 	Outcome  *Outcome
 }
 
@@ -81,7 +81,10 @@ type Intent struct {
 	ID     int64
 	Action reconcile.Action
 	Sent   mapping.Record
-	Held   string // guard that stopped it; "" when it may be sent
+	Marker string    // of a create, given when it is stored
+	Plain  bool      // a create that goes without a marker
+	Since  time.Time // not after its sending, in Close's time
+	Held   string    // guard that stopped it; "" when it may be sent
 }
 
 // Claim is a dirty record that this worker holds for a while.

@@ -60,10 +60,12 @@ func (r *Remote) foreign(ev mapping.Event) bool {
 	return ev.OrganizationID != "" && ev.OrganizationID != r.opt.OrganizationID
 }
 
-// Created lists what this key created since then, by the event log: the search
-// index lags and must not be asked whether a create took effect. The records
-// are as of their events; one that is gone again is left out.
-func (r *Remote) Created(ctx context.Context, objectType string, since time.Time) ([]mapping.Remote, error) {
+// Created lists what was created since then, by the event log: the search
+// index lags and must not be asked whether a create took effect. What this key
+// made comes whole; of what others made, only what the log shows with a
+// marker: ours may have been sent with a key that was replaced since. The
+// records are as of their events; one that is gone again is left out.
+func (r *Remote) Created(ctx context.Context, objectType string, since time.Time) ([]engine.Found, error) {
 	o, err := r.object(objectType)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func (r *Remote) Created(ctx context.Context, objectType string, since time.Time
 		Options:   closeapi.EventOptions{ObjectType: objectType, Action: "created"},
 		Watermark: since, Overlap: -1,
 	}
-	var found []mapping.Remote
+	var found []engine.Found
 	seen := map[string]bool{}
 	for batch, err := range r.client.EventBatches(ctx, walk) {
 		r.calls.Add(1)
@@ -81,7 +83,7 @@ func (r *Remote) Created(ctx context.Context, objectType string, since time.Time
 		}
 		for _, rec := range batch.Records {
 			ev, err := mapping.DecodeEvent(rec.Raw)
-			if err != nil || seen[ev.ObjectID] || r.foreign(ev) || !r.ours(ev) {
+			if err != nil || seen[ev.ObjectID] || r.foreign(ev) {
 				continue
 			}
 			seen[ev.ObjectID] = true
@@ -89,8 +91,8 @@ func (r *Remote) Created(ctx context.Context, objectType string, since time.Time
 			if err != nil {
 				return nil, err
 			}
-			if ok {
-				found = append(found, remote)
+			if ours := r.ours(ev); ok && (ours || remote.Marker != "") {
+				found = append(found, engine.Found{Remote: remote, Ours: ours})
 			}
 		}
 	}
@@ -103,13 +105,17 @@ func (r *Remote) ours(ev mapping.Event) bool {
 	return id != "" && id == r.opt.APIKeyID
 }
 
-// created reads a record from its created event, or by its id where the event
-// has no data: Close leaves it out of old events for keys that are no admin's.
+// created reads a record from its created event. Where the event has no data,
+// which Close leaves out of old events for keys that are no admin's, one of
+// ours is read by its id.
 func (r *Remote) created(ctx context.Context, o *mapping.Object, ev mapping.Event) (mapping.Remote, bool, error) {
 	if ev.DataState == mapping.Present {
 		if rec, err := mapping.DecodeRemote(o, ev.Data, nil); err == nil && rec.ID == ev.ObjectID {
 			return rec, true, nil
 		}
+	}
+	if !r.ours(ev) {
+		return mapping.Remote{}, false, nil
 	}
 	r.calls.Add(1)
 	raw, err := r.client.GetRaw(ctx, o.Type, ev.ObjectID, fetchFields(o)...)

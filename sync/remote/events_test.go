@@ -84,7 +84,7 @@ func TestCreatedFindsOwnOnly(t *testing.T) {
 	_, err := srv.Create("lead", map[string]any{"name": "by a person"})
 	require.NoError(t, err)
 	since := time.Now().Add(-time.Hour)
-	ours, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("ours")})
+	ours, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("ours")}, "")
 	require.NoError(t, err)
 	found, err := r.Created(t.Context(), "lead", since)
 	require.NoError(t, err)

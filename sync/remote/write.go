@@ -9,8 +9,8 @@ import (
 
 // Create makes a record and returns it as Close stored it. Not safe to run
 // twice: class "unknown" means that it may exist now.
-func (r *Remote) Create(ctx context.Context, objectType string, set mapping.Record) (mapping.Remote, error) {
-	o, body, err := r.encode(objectType, set)
+func (r *Remote) Create(ctx context.Context, objectType string, set mapping.Record, marker string) (mapping.Remote, error) {
+	o, body, err := r.encode(objectType, set, marker)
 	if err != nil {
 		return mapping.Remote{}, err
 	}
@@ -25,7 +25,7 @@ func (r *Remote) Create(ctx context.Context, objectType string, set mapping.Reco
 // Update changes the fields in set and returns the whole record. Lists are
 // replaced as a whole.
 func (r *Remote) Update(ctx context.Context, objectType, id string, set mapping.Record) (mapping.Remote, error) {
-	o, body, err := r.encode(objectType, set)
+	o, body, err := r.encode(objectType, set, "")
 	if err != nil {
 		return mapping.Remote{}, err
 	}
@@ -47,12 +47,12 @@ func (r *Remote) Delete(ctx context.Context, objectType, id string) error {
 	return callError(r.client.DeleteRaw(ctx, objectType, id))
 }
 
-func (r *Remote) encode(objectType string, set mapping.Record) (*mapping.Object, []byte, error) {
+func (r *Remote) encode(objectType string, set mapping.Record, marker string) (*mapping.Object, []byte, error) {
 	o, err := r.object(objectType)
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := mapping.EncodeRemote(o, set)
+	body, err := mapping.EncodeCreate(o, set, marker)
 	if err != nil {
 		return nil, nil, &engine.CallError{Class: classInvalid, Message: err.Error()}
 	}

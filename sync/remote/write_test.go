@@ -12,12 +12,12 @@ import (
 
 func TestWriteAndReadBack(t *testing.T) {
 	srv, r := imitation(t, closetest.Options{Seed: 1}, nil)
-	lead, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("Ada")})
+	lead, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("Ada")}, "")
 	require.NoError(t, err)
 	require.Equal(t, mapping.TextValue("Ada"), lead.Record["name"])
 	require.False(t, lead.Version.IsZero())
 
-	contact, err := r.Create(t.Context(), "contact", mapping.Record{"lead_id": mapping.TextValue(lead.ID), "name": mapping.TextValue("Bo")})
+	contact, err := r.Create(t.Context(), "contact", mapping.Record{"lead_id": mapping.TextValue(lead.ID), "name": mapping.TextValue("Bo")}, "")
 	require.NoError(t, err)
 
 	lead, err = r.Update(t.Context(), "lead", lead.ID, mapping.Record{"name": mapping.TextValue("Eda"), "description": mapping.TextValue("d")})
@@ -34,11 +34,11 @@ func TestWriteAndReadBack(t *testing.T) {
 
 func TestFault_S12_ChildWithoutParentIsNotSent(t *testing.T) {
 	srv, r := imitation(t, closetest.Options{Seed: 1}, nil)
-	_, err := r.Create(t.Context(), "contact", mapping.Record{"name": mapping.TextValue("x")})
+	_, err := r.Create(t.Context(), "contact", mapping.Record{"name": mapping.TextValue("x")}, "")
 	requireClass(t, err, classInvalid)
 	call := callOf(t, err)
 	require.Contains(t, call.Fields, "lead_id")
-	_, err = r.Create(t.Context(), "contact", mapping.Record{"lead_id": mapping.LocalRef("7")})
+	_, err = r.Create(t.Context(), "contact", mapping.Record{"lead_id": mapping.LocalRef("7")}, "")
 	requireClass(t, err, classInvalid)
 	require.Empty(t, srv.Requests())
 }
@@ -66,7 +66,7 @@ func TestErrorClasses(t *testing.T) {
 			r := answering(t, tc.status, tc.body)
 			requireClass(t, r.Fetch(t.Context(), "lead", "lead_a").Err, tc.read)
 			set := mapping.Record{"name": mapping.TextValue("n")}
-			_, err := r.Create(t.Context(), "lead", set)
+			_, err := r.Create(t.Context(), "lead", set, "")
 			requireClass(t, err, tc.write)
 			created := callOf(t, err)
 			_, err = r.Update(t.Context(), "lead", "lead_a", set)
@@ -84,7 +84,7 @@ func TestErrorClasses(t *testing.T) {
 
 func TestNoConnectionIsTransient(t *testing.T) {
 	r := connect(t, "http://127.0.0.1:1/api/v1/", "api_own.secret", nil)
-	_, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("n")})
+	_, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("n")}, "")
 	requireClass(t, err, classTransient)
 	call := callOf(t, err)
 	require.NotContains(t, call.Message, "secret")
@@ -97,6 +97,6 @@ func TestFault_S16_LostAnswerIsUnknown(t *testing.T) {
 			_ = conn.Close()
 		}
 	})
-	_, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("n")})
+	_, err := r.Create(t.Context(), "lead", mapping.Record{"name": mapping.TextValue("n")}, "")
 	requireClass(t, err, classUnknown)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,7 +16,8 @@ import (
 // worker that died: its outcome is as unknown.
 func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]engine.OpenCreate, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT i.id, i.record_id, i.sent::text, i.created_at,
+		SELECT i.id, i.record_id, i.sent::text, coalesce(i.marker, ''), i.close_at,
+		       extract(epoch FROM clock_timestamp() - i.created_at)::float8,
 		       (SELECT count(*) FROM closesync.intents o WHERE o.connection = i.connection AND o.object_type = i.object_type
 		        AND o.action = 'create' AND o.state IN ('open', 'unknown') AND o.sent = i.sent)
 		FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = ANY ($2) AND i.action = 'create' AND i.state IN ('open', 'unknown')
@@ -29,9 +31,15 @@ func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]e
 		var o engine.OpenCreate
 		var record int64
 		var sent string
-		if err := rows.Scan(&o.Intent, &record, &sent, &o.Created, &o.Twins); err != nil {
+		var since *time.Time
+		var age float64
+		if err := rows.Scan(&o.Intent, &record, &sent, &o.Marker, &since, &age, &o.Twins); err != nil {
 			return nil, err
 		}
+		if since != nil {
+			o.Since = since.UTC()
+		}
+		o.Age = time.Duration(age * float64(time.Second))
 		if o.Sent, err = mapping.DecodeBase([]byte(sent)); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"closesync/mapping"
 	"closesync/sync/engine"
+	"closesync/sync/reconcile"
 )
 
 // saveIntents stores the writes to Close that the outcomes ask for and gives
@@ -21,16 +22,25 @@ func (w *writing) saveIntents(ctx context.Context) error {
 			}
 			continue
 		}
-		err := w.tx.QueryRow(ctx, `
-			INSERT INTO closesync.intents (connection, record_id, object_type, close_id, local_key, action, sent)
-			VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb) RETURNING id`,
-			w.id, st.ID, st.Type, some(st.CloseID), some(st.LocalKey), string(in.Action), string(mapping.EncodeBase(in.Sent))).Scan(&in.ID)
+		marked := in.Action == reconcile.Create && w.objects[st.Type].ExternalID != "" && !in.Plain
+		err := w.tx.QueryRow(ctx, intentSQL, w.id, st.ID, st.Type, some(st.CloseID), some(st.LocalKey), string(in.Action),
+			string(mapping.EncodeBase(in.Sent)), moment(in.Since), marked, w.name).Scan(&in.ID, &in.Marker)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// A marker names the connection and the record, and is like no other: record
+// numbers come again after a restore from a backup. A record that has one
+// keeps it over all tries.
+const intentSQL = `
+INSERT INTO closesync.intents (connection, record_id, object_type, close_id, local_key, action, sent, close_at, marker)
+VALUES ($1, $2::bigint, $3::text, $4, $5, $6, $7::text::jsonb, $8, CASE WHEN $9::bool THEN coalesce(
+	(SELECT o.marker FROM closesync.intents o WHERE o.record_id = $2::bigint AND o.action = 'create' AND o.marker IS NOT NULL ORDER BY o.id LIMIT 1),
+	'closesync/' || $10::text || '/' || $3::text || '/' || $2::bigint || '/' || replace(gen_random_uuid()::text, '-', '')) END)
+RETURNING id, coalesce(marker, '')`
 
 // FinishIntent notes what became of a write: "done", "failed" or "unknown". A
 // worker that lost its claim does not overrule what another has found out.

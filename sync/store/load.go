@@ -321,11 +321,25 @@ func (s *Store) noteCreating(ctx context.Context, tx pgx.Tx, objectType string, 
 	if !unknown {
 		return nil
 	}
-	var creating bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.intents
-		WHERE connection = $1 AND object_type = $2 AND action = 'create' AND state IN ('open', 'unknown'))`, s.id, objectType).Scan(&creating)
+	rows, err := tx.Query(ctx, `SELECT DISTINCT coalesce(marker, '') FROM closesync.intents
+		WHERE connection = $1 AND object_type = $2 AND action = 'create' AND state IN ('open', 'unknown')`, s.id, objectType)
+	if err != nil {
+		return err
+	}
+	markers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	creating := engine.Creating{Markers: map[string]bool{}}
+	for _, m := range markers {
+		if m == "" {
+			creating.Unmarked = true
+			continue
+		}
+		creating.Markers[m] = true
+	}
 	for _, st := range states {
 		st.Creating = creating
 	}
-	return err
+	return nil
 }

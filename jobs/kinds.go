@@ -43,6 +43,9 @@ type Connection struct {
 
 // translate turns an engine's error into what River shall do.
 func translate(err error) error {
+	if errors.Is(err, engine.ErrPaused) {
+		return river.JobSnooze(2 * time.Second)
+	}
 	var call *engine.CallError
 	if errors.As(err, &call) {
 		switch call.Class {

@@ -155,7 +155,7 @@ func TestPauseAndAdopt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	require.Zero(t, w.run("pause", "--direction", "to_close").code)
-	require.Contains(t, w.run("status").out, "to_close true, from_close false")
+	require.Contains(t, w.run("status").out, "nothing is written to Close (to_close)")
 	require.Zero(t, w.run("resume").code)
 	require.NotContains(t, w.run("status").out, "paused:")
 

@@ -20,6 +20,7 @@ import (
 	"closesync/internal/web"
 	"closesync/jobs"
 	"closesync/mapping"
+	"closesync/sync/engine"
 )
 
 // runOptions are the flags of run.
@@ -91,11 +92,25 @@ func (r *runOptions) runOnce(ctx context.Context, a *app) error {
 		if err := c.allowed(ctx); err != nil {
 			return err
 		}
-		if err := a.once(ctx, c, r.resync, schedule.Audit); err != nil {
+		if err := a.onceOrPaused(ctx, c, r.resync, schedule.Audit); err != nil {
 			return err
 		}
 	}
 	return a.unfinished(ctx)
+}
+
+// onceOrPaused does what a pause leaves to be done: events are stored and edits
+// made here go out, while no row is written. The exit code tells what waits.
+func (a *app) onceOrPaused(ctx context.Context, c *conn, resync []string, audit cron.Schedule) error {
+	err := a.once(ctx, c, resync, audit)
+	if !errors.Is(err, engine.ErrPaused) {
+		return err
+	}
+	a.log.Warn(engine.ErrPaused.Error(), "connection", c.name)
+	if _, _, err := c.engine.Tail(ctx); err != nil {
+		return err
+	}
+	return c.settle(ctx)
 }
 
 // once runs each step of a connection and then cycles until nothing is due.

@@ -181,6 +181,18 @@ func rateStates(limits []closeapi.Limit) []store.RateState {
 	return list
 }
 
+// pauseText says what an operator has stopped.
+func pauseText(p store.PauseStatus) string {
+	what := "nothing is written, neither to Close nor to rows"
+	switch {
+	case !p.FromClose:
+		what = "nothing is written to Close (to_close); what comes from Close goes on"
+	case !p.ToClose:
+		what = "no row is written (from_close); edits made here go on"
+	}
+	return "paused: " + what + "; `closesync resume` ends it"
+}
+
 func (s *session) printStatus(d statusDocument) error {
 	for _, c := range d.Connections {
 		api := "ok"
@@ -190,7 +202,7 @@ func (s *session) printStatus(d statusDocument) error {
 		_, _ = fmt.Fprintf(s.out, "connection %s: Close %s, webhook %s, %d events and %d local changes wait\n",
 			c.Name, api, c.Webhook.State, c.InboxPending, c.OutboxPending)
 		if c.Paused.ToClose || c.Paused.FromClose {
-			_, _ = fmt.Fprintf(s.out, "paused: to_close %t, from_close %t; `closesync resume` goes on\n", c.Paused.ToClose, c.Paused.FromClose)
+			_, _ = fmt.Fprintln(s.out, pauseText(c.Paused))
 		}
 		types := []string{}
 		for _, t := range mapping.Types() {

@@ -83,10 +83,11 @@ func TestFault_D5_AZombiesResultIsRefused(t *testing.T) {
 	owner := w.takeOver()
 	require.Greater(t, owner[0].Fence, zombie[0].Fence)
 	batch := engine.Batch{IDs: map[string][]int64{"lead": {zombie[0].RecordID}}, Claims: zombie}
-	require.NoError(t, w.Store.Decide(ctx, batch, func(states []*engine.State) {
+	require.NoError(t, w.Store.Decide(ctx, batch, func(_ engine.Present, states []*engine.State) error {
 		for _, st := range states {
 			st.Outcome = &engine.Outcome{Status: engine.Errored, Error: "by the zombie"}
 		}
+		return nil
 	}))
 	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE last_error IS NOT NULL"))
 	require.NoError(t, w.Store.Release(ctx, zombie, time.Hour))

@@ -64,6 +64,10 @@ func (c *Client) through(ctx context.Context, g *gate, k *call, attempt int) (*R
 	if err != nil {
 		return nil, 0, &notSentError{err}
 	}
+	if err := lastLook(ctx); err != nil {
+		g.giveBack()
+		return nil, 0, &notSentError{err}
+	}
 	start := c.opt.Now()
 	r, header, err := c.attempt(ctx, k)
 	end := c.opt.Now()
@@ -106,7 +110,8 @@ func statusOf(r *Response, err error) int {
 	return 0
 }
 
-// notSentError marks a failure at the gate: the context ended or would have.
+// notSentError marks a failure at the gate: the context ended or would have,
+// or the last look said no.
 type notSentError struct{ err error }
 
 func (e *notSentError) Error() string { return e.err.Error() }

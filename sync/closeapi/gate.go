@@ -183,6 +183,15 @@ func (g *gate) take(now time.Time) ticket {
 	return ticket{epoch: g.epoch}
 }
 
+// giveBack returns a place that was taken and not used.
+func (g *gate) giveBack() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.known {
+		g.remaining = min(g.remaining+1, g.limit)
+	}
+}
+
 // succeeded learns from an answer that was not a 429.
 func (g *gate) succeeded(t ticket, h rateHeader, now time.Time) {
 	g.mu.Lock()

@@ -18,6 +18,9 @@ import (
 // whether they are gone (promise 8). Only the given types are compared; nil
 // means all.
 func (e *Engine) Audit(ctx context.Context, types []string, progress func(seen int64)) error {
+	if err := e.refuseWhenPaused(ctx); err != nil {
+		return fmt.Errorf("engine.Audit: %w", err)
+	}
 	started, err := e.Remote.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("engine.Audit: %w", err)

@@ -31,6 +31,9 @@ func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error 
 	if done, _ := cp.Position["done"].(bool); done {
 		return nil
 	}
+	if err := e.refuseWhenPaused(ctx); err != nil {
+		return fmt.Errorf("engine.Backfill: %w", err)
+	}
 	start := cp.Watermark
 	if start.IsZero() {
 		if start, err = e.startBackfill(ctx); err != nil {

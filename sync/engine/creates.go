@@ -12,6 +12,10 @@ import (
 // settleCreate leaves a record alone whose create was sent without an answer;
 // settle looks for its effect.
 func (r *round) settleCreate(st *State, c *Claim, open OpenCreate) {
+	if r.present.FromClosePaused {
+		c.Sleep = true
+		return
+	}
 	c.Retry = time.Second
 	r.unsettled = append(r.unsettled, unsettled{st.ID, st.Type, open})
 }
@@ -139,17 +143,17 @@ func (r *round) settleOne(ctx context.Context, u unsettled, fits []Found) (taken
 		if err := r.Local.FinishIntent(ctx, u.Intent, "failed", "no such record appeared in Close"); err != nil {
 			return "", err
 		}
-		return "", r.again1(ctx, st, c, func(*State) { c.Retry = time.Microsecond })
+		return "", r.again1(ctx, st, c, func(Present, *State) { c.Retry = time.Microsecond })
 	case u.Marker == "" && len(fits) > u.Twins:
-		return "", r.again1(ctx, st, c, func(now *State) {
+		return "", r.again1(ctx, st, c, func(_ Present, now *State) {
 			now.Outcome = &Outcome{Status: Errored, Class: "ambiguous",
 				Error: "the answer to the create was lost and several records in Close could be its effect; link one by hand", Plan: reconcile.Plan{Base: now.Base}}
 		})
 	}
 	adopted := fits[0].Remote
-	err = r.again1(ctx, st, c, func(now *State) {
+	err = r.again1(ctx, st, c, func(present Present, now *State) {
 		in := &Intent{ID: u.Intent, Action: reconcile.Create, Sent: u.Sent}
-		r.takeAnswer(r.Objects[u.typ], now, c, in, adopted)
+		r.takeAnswer(r.Objects[u.typ], present, now, c, in, adopted)
 		now.Outcome.Mark, now.Outcome.Fetch = true, true
 	})
 	if err != nil {

@@ -76,7 +76,7 @@ type round struct {
 	choices   map[int64]map[string]reconcile.Choice
 	approved  map[int64]string
 	counts    map[string]*GuardCounts
-	paused    bool
+	present   Present
 	knows     bool // the custom fields were listed after the readings
 	sends     []*State
 	unsettled []unsettled
@@ -101,18 +101,12 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	}
 	// The store reads the claims again after decide filled in what becomes of
 	// each, so both share the same array.
-	err := r.Local.Decide(ctx, batch, func(states []*State) {
+	err := r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+		r.present = now
 		r.sends = dropType(r.sends, states)
 		r.unsettled = r.unsettled[:0]
-		for _, st := range states {
-			if c := r.claims[st.ID]; c != nil {
-				c.Retry, c.Keep = 0, false
-				r.decide(st, c)
-				if st.Outcome != nil && st.Outcome.Intent != nil {
-					r.sends = append(r.sends, st)
-				}
-			}
-		}
+		r.decideAll(states)
+		return nil
 	})
 	if err != nil {
 		return r.isolate(ctx, claims, err)
@@ -125,6 +119,21 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 		return err
 	}
 	return r.send(ctx)
+}
+
+// decideAll decides on the states whose claims this round holds.
+func (r *round) decideAll(states []*State) {
+	for _, st := range states {
+		c := r.claims[st.ID]
+		if c == nil {
+			continue
+		}
+		c.begin()
+		r.decide(st, c)
+		if st.Outcome != nil && st.Outcome.Intent != nil {
+			r.sends = append(r.sends, st)
+		}
+	}
 }
 
 // dropType forgets what an earlier try of the same transaction decided.
@@ -147,7 +156,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved, counts: r.counts, paused: r.paused, knows: r.knows}
+				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved, counts: r.counts, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
 			}
@@ -163,16 +172,11 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 // again decides on claims whose readings are at hand.
 func (r *round) again(ctx context.Context, claims []*Claim) error {
 	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
-	err := r.Local.Decide(ctx, batch, func(states []*State) {
+	err := r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+		r.present = now
 		r.sends = r.sends[:0]
-		for _, st := range states {
-			c := r.claims[st.ID]
-			c.Retry, c.Keep = 0, false
-			r.decide(st, c)
-			if st.Outcome != nil && st.Outcome.Intent != nil {
-				r.sends = append(r.sends, st)
-			}
-		}
+		r.decideAll(states)
+		return nil
 	})
 	if err != nil {
 		return r.isolate(ctx, claims, err)
@@ -182,10 +186,11 @@ func (r *round) again(ctx context.Context, claims []*Claim) error {
 
 func (r *round) park(ctx context.Context, claims []*Claim, cause error) error {
 	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
-	return r.Local.Decide(ctx, batch, func(states []*State) {
+	return r.Local.Decide(ctx, batch, func(_ Present, states []*State) error {
 		for _, st := range states {
 			st.Outcome = &Outcome{Status: Errored, Class: "postgres", Error: rowProblem(cause)}
 		}
+		return nil
 	})
 }
 
@@ -244,9 +249,6 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 		return err
 	}
 	if r.approved, err = r.Local.Approved(ctx, ids); err != nil {
-		return err
-	}
-	if r.paused, _, err = r.Local.Pauses(ctx); err != nil {
 		return err
 	}
 	r.counts = map[string]*GuardCounts{}
@@ -318,7 +320,7 @@ func (r *round) report(claims []*Claim) {
 		return
 	}
 	for _, c := range claims {
-		if c.Retry == 0 && !c.Keep {
+		if c.Retry == 0 && !c.Keep && !c.Sleep {
 			r.Applied(c.Type, r.Now().Sub(c.MarkedAt))
 		}
 	}

@@ -155,6 +155,10 @@ func staysParked(st *State, c *Claim) bool { return len(st.Parked) > 0 && c.Loca
 
 // conclude turns a plan into the outcome that the store carries out.
 func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in reconcile.Input, plan reconcile.Plan) {
+	if r.present.FromClosePaused && writesRow(st, plan) {
+		c.Sleep = true
+		return
+	}
 	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}}
 	if staysParked(st, c) {
 		out.Parked, out.Error, out.Class = st.Parked, st.Error, "invalid"
@@ -239,8 +243,8 @@ func sameBase(a, b mapping.Record) bool {
 // before it.
 func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 	plan := out.Plan
-	if r.paused {
-		c.Retry = time.Second
+	if r.present.ToClosePaused {
+		c.Sleep = true
 		return
 	}
 	if plan.Remote == reconcile.Create && r.approved[st.ID] == "rejected" {

@@ -13,7 +13,9 @@ import (
 // Local is the Postgres side. Every method owns its transaction and may run
 // twice; package store satisfies it.
 type Local interface {
-	Decide(ctx context.Context, b Batch, decide func([]*State)) error
+	// Decide calls decide with the batch's states, locked, and carries out their
+	// outcomes in the same transaction; an error of decide undoes it all.
+	Decide(ctx context.Context, b Batch, decide func(Present, []*State) error) error
 	Claim(ctx context.Context, n int, lease time.Duration) ([]*Claim, error)
 	Release(ctx context.Context, claims []*Claim, delay time.Duration) error
 	Absorb(ctx context.Context, n int) (count int, truncated []string, err error)

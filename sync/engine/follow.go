@@ -80,6 +80,9 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 	if cp.Watermark.IsZero() {
 		return nil
 	}
+	if err := e.refuseWhenPaused(ctx); err != nil {
+		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)
+	}
 	run := int64(0)
 	var seen, changed int
 	before := e.Remote.Requests()

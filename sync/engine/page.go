@@ -23,7 +23,10 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 		}
 	}
 	counted := map[string]int{}
-	err = e.Local.Decide(ctx, batch, func(states []*State) {
+	err = e.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+		if now.FromClosePaused {
+			return ErrPaused
+		}
 		n := 0
 		for _, st := range states {
 			e.decidePage(st, byType[st.Type][st.CloseID], cause, silent)
@@ -34,6 +37,7 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 		if len(states) > 0 {
 			counted[states[0].Type] = n
 		}
+		return nil
 	})
 	for _, n := range counted {
 		changed += n
@@ -71,10 +75,11 @@ func (e *Engine) applySingly(ctx context.Context, records []mapping.Remote, caus
 // tried without it: they wait for their parent.
 func (e *Engine) parkPage(ctx context.Context, record mapping.Remote, cause error) error {
 	batch := Batch{CloseIDs: map[string][]string{record.Type: {record.ID}}}
-	err := e.Local.Decide(ctx, batch, func(states []*State) {
+	err := e.Local.Decide(ctx, batch, func(_ Present, states []*State) error {
 		for _, st := range states {
 			st.Outcome = &Outcome{Status: Errored, Class: "postgres", Error: rowProblem(cause)}
 		}
+		return nil
 	})
 	if err != nil || len(record.Nested) == 0 {
 		return err

@@ -30,7 +30,7 @@ type PlanItem struct {
 
 // Previewer is what Plan needs of the local side beyond Local.
 type Previewer interface {
-	Preview(ctx context.Context, b Batch, decide func([]*State)) error
+	Preview(ctx context.Context, b Batch, decide func(Present, []*State) error) error
 	Unlinked(ctx context.Context, objectType string) ([]string, error)
 }
 
@@ -77,7 +77,7 @@ func (p *planning) page(ctx context.Context, page Page, _ *Checkpoint) error {
 		byID[r.ID] = r
 		batch.CloseIDs[r.Type] = append(batch.CloseIDs[r.Type], r.ID)
 	}
-	return p.local.Preview(ctx, batch, func(states []*State) {
+	return p.local.Preview(ctx, batch, func(_ Present, states []*State) error {
 		for _, st := range states {
 			remote, ok := byID[st.CloseID]
 			if !ok || st.Status == Deleted {
@@ -88,6 +88,7 @@ func (p *planning) page(ctx context.Context, page Page, _ *Checkpoint) error {
 			p.add(st, reconcile.Merge(o, reconcile.Input{Base: st.Base, Local: st.Local,
 				Remote: reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}}))
 		}
+		return nil
 	})
 }
 

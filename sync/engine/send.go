@@ -17,7 +17,8 @@ import (
 // the order inside a batch does not matter, except that deletes of children
 // are superfluous once their lead is gone.
 func (r *round) send(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	look := &lastLook{Engine: r.Engine}
+	g, ctx := errgroup.WithContext(withLastLook(ctx, look.allow))
 	g.SetLimit(r.Workers)
 	for _, st := range r.sends {
 		if st.Outcome.Intent.Held != "" {
@@ -58,13 +59,13 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 		closeID = answer.ID
 	}
 	taken := false
-	err := r.again1(ctx, st, c, func(now *State) {
+	err := r.again1(ctx, st, c, func(present Present, now *State) {
 		taken = true
 		if in.Action == reconcile.Delete {
 			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}}
 			return
 		}
-		r.takeAnswer(o, now, c, in, answer)
+		r.takeAnswer(o, present, now, c, in, answer)
 	})
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 	return r.Local.JournalPush(ctx, st, string(in.Action), closeID, old, in.Sent, cause)
 }
 
-func (r *round) takeAnswer(o *mapping.Object, now *State, c *Claim, in *Intent, answer mapping.Remote) {
+func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Claim, in *Intent, answer mapping.Remote) {
 	o.FillMissing(answer.Record, now.Base, now.Local.Record, in.Sent)
 	base := reconcile.Settle(o, now.Base, in.Sent, now.Local.Record, answer.Record)
 	side := reconcile.Side{Exists: true, Record: answer.Record, At: answer.Version}
@@ -99,12 +100,19 @@ func (r *round) takeAnswer(o *mapping.Object, now *State, c *Claim, in *Intent, 
 	if in.Action == reconcile.Create {
 		out.CloseID = answer.ID
 	}
+	late := present.FromClosePaused && (plan.Local != reconcile.None || in.Action == reconcile.Create)
+	if late {
+		// What the answer brings to the row waits for the end of the pause.
+		c.Sleep = true
+		plan = reconcile.Plan{Base: base}
+		out.Plan = plan
+	}
 	if plan.Remote != reconcile.None {
 		// The row was edited again in between: the next cycle sends that.
 		c.Retry = time.Microsecond
 		out.Plan.Remote, out.Plan.RemoteSet = reconcile.None, nil
 	}
-	if answer.Version.Before(now.Version) {
+	if late || answer.Version.Before(now.Version) {
 		out.Version, out.Hash = now.Version, 0
 	}
 	now.Outcome = out
@@ -124,13 +132,14 @@ func keepParked(out *Outcome, now *State, sent mapping.Record) {
 }
 
 // again1 locks one record anew and finishes its claim with what decide says.
-func (r *round) again1(ctx context.Context, st *State, c *Claim, decide func(*State)) error {
+func (r *round) again1(ctx context.Context, st *State, c *Claim, decide func(Present, *State)) error {
 	batch := Batch{IDs: map[string][]int64{st.Type: {st.ID}}, Claims: []*Claim{c}}
-	return r.Local.Decide(ctx, batch, func(states []*State) {
-		c.Retry = 0
+	return r.Local.Decide(ctx, batch, func(present Present, states []*State) error {
+		c.begin()
 		for _, now := range states {
-			decide(now)
+			decide(present, now)
 		}
+		return nil
 	})
 }
 
@@ -153,13 +162,15 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 		return r.again1(ctx, st, c, func(*State) { c.Retry = time.Microsecond })
 	}
 	switch call.Class {
+	case "paused":
+		return r.again1(ctx, st, c, func(Present, *State) { c.Sleep = true })
 	case "limited", "unauthorized":
 		return r.Local.Release(ctx, []*Claim{c}, max(call.Wait, time.Second))
 	case "unknown", "transient", "missing":
 		if call.Class == "missing" && in.Action == reconcile.Delete {
 			return r.answered(ctx, r.Objects[st.Type], st, c, mapping.Remote{})
 		}
-		return r.again1(ctx, st, c, func(*State) { c.Retry = backoff(c.Attempts) })
+		return r.again1(ctx, st, c, func(Present, *State) { c.Retry = backoff(c.Attempts) })
 	}
 	return r.parkWrite(ctx, st, c, call)
 }
@@ -168,7 +179,7 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 // again until the row is edited; the rest goes on.
 func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallError) error {
 	o, sent := r.Objects[st.Type], st.Outcome.Intent.Sent
-	return r.again1(ctx, st, c, func(now *State) {
+	return r.again1(ctx, st, c, func(_ Present, now *State) {
 		parked := map[string]string{}
 		for path, message := range call.Fields {
 			if f, ok := sentField(sent, path); ok {

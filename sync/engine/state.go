@@ -76,6 +76,13 @@ type Outcome struct {
 	Move    string        // lead id: children of this row move there before it is deleted
 }
 
+// Present is what an operator has stopped at the moment of a decision, read in
+// the decision's own transaction.
+type Present struct {
+	ToClosePaused   bool // nothing is sent to Close
+	FromClosePaused bool // no row is written
+}
+
 // Intent is one write to Close. It is stored before it is sent (rule R3).
 type Intent struct {
 	ID     int64
@@ -104,7 +111,11 @@ type Claim struct {
 	MarkedAt time.Time
 	Retry    time.Duration // set by the cycle: look again after this long
 	Keep     bool          // set by the cycle: a write to Close is under way
+	Sleep    bool          // set by the cycle: it waits until an operator ends a pause
 }
+
+// begin forgets what an earlier try of the same decision said.
+func (c *Claim) begin() { c.Retry, c.Keep, c.Sleep = 0, false, false }
 
 // Reading is one look at a record of Close.
 type Reading struct {

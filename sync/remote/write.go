@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"closesync/mapping"
+	"closesync/sync/closeapi"
 	"closesync/sync/engine"
 )
 
@@ -15,7 +16,7 @@ func (r *Remote) Create(ctx context.Context, objectType string, set mapping.Reco
 		return mapping.Remote{}, err
 	}
 	r.calls.Add(1)
-	raw, err := r.client.CreateRaw(ctx, objectType, body)
+	raw, err := r.client.CreateRaw(looking(ctx), objectType, body)
 	if err != nil {
 		return mapping.Remote{}, callError(err)
 	}
@@ -30,7 +31,7 @@ func (r *Remote) Update(ctx context.Context, objectType, id string, set mapping.
 		return mapping.Remote{}, err
 	}
 	r.calls.Add(1)
-	raw, err := r.client.UpdateRaw(ctx, objectType, id, body)
+	raw, err := r.client.UpdateRaw(looking(ctx), objectType, id, body)
 	if err != nil {
 		return mapping.Remote{}, callError(err)
 	}
@@ -44,7 +45,15 @@ func (r *Remote) Delete(ctx context.Context, objectType, id string) error {
 		return err
 	}
 	r.calls.Add(1)
-	return callError(r.client.DeleteRaw(ctx, objectType, id))
+	return callError(r.client.DeleteRaw(looking(ctx), objectType, id))
+}
+
+// looking hands the engine's last look on to the client.
+func looking(ctx context.Context) context.Context {
+	if look := engine.LastLook(ctx); look != nil {
+		return closeapi.WithLastLook(ctx, look)
+	}
+	return ctx
 }
 
 func (r *Remote) encode(objectType string, set mapping.Record, marker string) (*mapping.Object, []byte, error) {

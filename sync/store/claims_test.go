@@ -12,14 +12,14 @@ import (
 
 // finish ends claims without a change.
 func finish(t *testing.T, s interface {
-	Decide(ctx context.Context, b engine.Batch, decide func([]*engine.State)) error
+	Decide(ctx context.Context, b engine.Batch, decide func(engine.Present, []*engine.State) error) error
 }, claims []*engine.Claim) {
 	t.Helper()
 	batch := engine.Batch{IDs: map[string][]int64{}, Claims: claims}
 	for _, c := range claims {
 		batch.IDs[c.Type] = append(batch.IDs[c.Type], c.RecordID)
 	}
-	require.NoError(t, s.Decide(t.Context(), batch, func([]*engine.State) {}))
+	require.NoError(t, s.Decide(t.Context(), batch, func(engine.Present, []*engine.State) error { return nil }))
 }
 
 func TestFault_D17_AMovedGenerationIsDueAgain(t *testing.T) {

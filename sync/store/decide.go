@@ -17,13 +17,15 @@ import (
 // rows, links, bases, conflicts, journal, intents, dirty marks and checkpoint,
 // all in one transaction. decide may be called again if the transaction must
 // be; it does no I/O.
-func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func([]*engine.State)) error {
+func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.Present, []*engine.State) error) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		if err := s.checkFences(ctx, tx, &b); err != nil {
 			return err
 		}
 		w := &writing{Store: s, tx: tx}
-		if err := tx.QueryRow(ctx, "SELECT (pg_current_xact_id()::text::bigint & 4294967295)").Scan(&w.xid); err != nil {
+		err := tx.QueryRow(ctx, `SELECT (pg_current_xact_id()::text::bigint & 4294967295), pause_to_close, pause_from_close
+			FROM closesync.connections WHERE id = $1`, s.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused)
+		if err != nil {
 			return err
 		}
 		for _, objectType := range mapping.Types() {
@@ -35,7 +37,9 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func([]*engin
 			if err != nil {
 				return err
 			}
-			decide(readable(states))
+			if err := decide(w.now, readable(states)); err != nil {
+				return err
+			}
 			if err := w.apply(ctx, objectType, states); err != nil {
 				return fmt.Errorf("apply %s: %w", objectType, err)
 			}
@@ -91,6 +95,7 @@ type writing struct {
 	*Store
 	tx      pgx.Tx
 	xid     int64
+	now     engine.Present
 	states  []*engine.State // those with an outcome
 	journal []journalEntry
 }
@@ -215,6 +220,9 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		case reconcile.Detach:
 			unlinks = append(unlinks, st.LocalKey)
 		case reconcile.None:
+			if w.now.FromClosePaused {
+				continue // a link's id goes to its row after the pause
+			}
 			if st.Local.Exists && st.Unreadable == "" && (st.Mislabelled || (o.CloseID != "" && o.CloseID != st.CloseID)) {
 				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes})
 			}

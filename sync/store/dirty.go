@@ -102,10 +102,13 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 	}
 	var done, doneGen []int64
 	var retry []*engine.Claim
+	var asleep, asleepGen []int64
 	for _, c := range claims {
 		switch {
 		case c.Retry > 0:
 			retry = append(retry, c)
+		case c.Sleep:
+			asleep, asleepGen = append(asleep, c.RecordID), append(asleepGen, c.Gen)
 		case c.Keep:
 			// It stays claimed: its write to Close is under way.
 		default:
@@ -122,6 +125,9 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 			return err
 		}
 	}
+	if err := s.sleep(ctx, tx, asleep, asleepGen); err != nil {
+		return err
+	}
 	for _, c := range retry {
 		// A hint that came meanwhile does not wait for the pause of the old try.
 		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', refetch = true, attempts = attempts + 1,
@@ -131,6 +137,29 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 		}
 	}
 	return nil
+}
+
+// sleep leaves marks until an operator ends a pause; not those that were raised
+// meanwhile. The lock on the connection orders it with that end: either it is
+// seen here, or it comes after this transaction and wakes these marks.
+func (s *Store) sleep(ctx context.Context, tx pgx.Tx, ids, gens []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var paused bool
+	if err := tx.QueryRow(ctx, `SELECT pause_to_close OR pause_from_close FROM closesync.connections WHERE id = $1 FOR SHARE`, s.id).Scan(&paused); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity', refetch = true,
+		not_before = CASE WHEN $3 AND d.gen = v.gen THEN 'infinity' ELSE clock_timestamp() END
+		FROM unnest($1::bigint[], $2::bigint[]) AS v(id, gen) WHERE d.record_id = v.id`, ids, gens, paused)
+	return err
+}
+
+// wakeSleepers makes the marks due that wait for the end of a pause.
+func (s *Store) wakeSleepers(ctx context.Context, q Querier) error {
+	_, err := q.Exec(ctx, `UPDATE closesync.dirty SET not_before = clock_timestamp() WHERE connection = $1 AND not_before = 'infinity'`, s.id)
+	return err
 }
 
 // Release gives claims back unfinished; they are due again after the delay.

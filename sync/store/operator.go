@@ -97,9 +97,12 @@ func (s *Store) SetPause(ctx context.Context, direction string, paused bool) err
 		if err != nil {
 			return err
 		}
-		act := "resume"
-		if paused {
-			act = "pause"
+		act := "pause"
+		if !paused {
+			act = "resume"
+			if err := s.wakeSleepers(ctx, tx); err != nil {
+				return err
+			}
 		}
 		if err := s.noteAct(ctx, tx, strings.TrimSpace(act+" "+direction), 0); err != nil {
 			return err

@@ -15,7 +15,7 @@ var errPreview = errors.New("preview ends here")
 
 // Preview lets decide see the batch's records as Decide would and then rolls
 // everything back: nothing is written anywhere.
-func (s *Store) Preview(ctx context.Context, b engine.Batch, decide func([]*engine.State)) error {
+func (s *Store) Preview(ctx context.Context, b engine.Batch, decide func(engine.Present, []*engine.State) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		for _, objectType := range mapping.Types() {
 			ids, closeIDs := b.IDs[objectType], b.CloseIDs[objectType]
@@ -26,7 +26,9 @@ func (s *Store) Preview(ctx context.Context, b engine.Batch, decide func([]*engi
 			if err != nil {
 				return err
 			}
-			decide(readable(states))
+			if err := decide(engine.Present{}, readable(states)); err != nil {
+				return err
+			}
 		}
 		return errPreview
 	})

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// noCoreDumps: there are no core files here.
+func noCoreDumps() {}

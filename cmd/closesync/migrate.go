@@ -11,16 +11,7 @@ import (
 )
 
 func newMigrateCommand(o *options) *cobra.Command {
-	up := &cobra.Command{
-		Use: "up", Short: "Bring the schema to the newest version", Args: cobra.NoArgs,
-		RunE: o.withDatabase(func(ctx context.Context, pool *pgxpool.Pool) error {
-			if err := migrations.Up(ctx, pool); err != nil {
-				return err
-			}
-			_, _ = fmt.Fprintln(o.err, "the schema is at the newest version")
-			return nil
-		}),
-	}
+	up := newMigrateUpCommand(o)
 	down := &cobra.Command{
 		Use: "down", Short: "Take back the last migration", Args: cobra.NoArgs,
 		RunE: o.withDatabase(func(ctx context.Context, pool *pgxpool.Pool) error {

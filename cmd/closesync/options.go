@@ -228,11 +228,17 @@ func objectConfigs(cfg *config.Config) []mapping.ObjectConfig {
 
 // openStore opens one connection's part of a migrated database.
 func (o *options) openStore(ctx context.Context, cfg *config.Config, pool *pgxpool.Pool, connection string) (*store.Store, error) {
+	return o.openStoreFor(ctx, cfg, pool, connection, "")
+}
+
+// openStoreFor opens it on behalf of a worker with another role than ours; ""
+// means ours.
+func (o *options) openStoreFor(ctx context.Context, cfg *config.Config, pool *pgxpool.Pool, connection, role string) (*store.Store, error) {
 	bound, err := objects(cfg)
 	if err != nil {
 		return nil, err
 	}
-	opt := store.Options{Pool: pool, Connection: connection, Objects: bound, Logger: o.logger(cfg)}
+	opt := store.Options{Pool: pool, Connection: connection, Objects: bound, Logger: o.logger(cfg), WorkerRole: role}
 	if opt.Sealer, err = sealer(cfg, connection); err != nil {
 		return nil, err
 	}

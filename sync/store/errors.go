@@ -8,3 +8,7 @@ var ErrNoTable = errors.New("mapped table is not usable")
 // ErrForeign: the database is bound to another organization, or it is a copy
 // of the one that was bound (faults A38, C6). Nothing may be written.
 var ErrForeign = errors.New("database belongs to another organization or place")
+
+// ErrNotOwner: the capture triggers are not in order, and this role may not
+// make them.
+var ErrNotOwner = errors.New("only the owner of a table may make its capture triggers")

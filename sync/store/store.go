@@ -55,6 +55,9 @@ type Options struct {
 	Connection string
 	Objects    map[string]*mapping.Object
 	Logger     *slog.Logger
+	// WorkerRole is the role whose writes are the worker's own; "" is the
+	// session's. `migrate` works for another role than its own.
+	WorkerRole string
 	// Sealer is needed where a webhook subscription is kept; nil refuses to
 	// store its key.
 	Sealer Sealer
@@ -76,6 +79,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Connection).Scan(&s.id, &s.role)
 	if err != nil {
 		return nil, fmt.Errorf("store.Open(%q): %w", o.Connection, err)
+	}
+	if o.WorkerRole != "" {
+		s.role = o.WorkerRole
 	}
 	if err := s.Refresh(ctx); err != nil {
 		return nil, err

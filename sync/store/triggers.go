@@ -35,6 +35,9 @@ func (s *Store) EnsureTriggers(ctx context.Context) (repaired []string, err erro
 			continue
 		}
 		if err := s.makeTriggers(ctx, t); err != nil {
+			if Code(err) == "42501" {
+				err = fmt.Errorf("%w: run `closesync migrate up --worker-role %s` as the owner of %s", ErrNotOwner, s.role, t.object.Table)
+			}
 			return nil, fmt.Errorf("store.EnsureTriggers(%s): %w", objectType, err)
 		}
 		repaired = append(repaired, objectType)

@@ -159,7 +159,7 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 		return err
 	}
 	if r.refusesMarker(r.Objects[st.Type], in, call) {
-		return r.again1(ctx, st, c, func(*State) { c.Retry = time.Microsecond })
+		return r.again1(ctx, st, c, func(Present, *State) { c.Retry = time.Microsecond })
 	}
 	switch call.Class {
 	case "paused":

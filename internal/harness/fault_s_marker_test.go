@@ -108,3 +108,29 @@ func TestFault_S16_MarkerFieldRemoved(t *testing.T) {
 	require.Empty(t, w.Get("SELECT string_agg(last_error, ', ') FROM closesync.record_status WHERE state = 'error'"))
 	w.rest()
 }
+
+// TestFault_S16_SweepFindsTwins: a create that took effect twice is told, and
+// stays told until one of the two is gone.
+func TestFault_S16_SweepFindsTwins(t *testing.T) {
+	t.Parallel()
+	w := markedWorld(t, closetest.Options{Seed: 7, Leads: 4})
+	w.SQL("INSERT INTO crm.leads (name) VALUES ('Once')")
+	w.all()
+	first := w.Get("SELECT close_id FROM crm.leads WHERE name = 'Once'")
+	field := "custom." + w.Objects["lead"].ExternalID
+	second, err := w.Close.Create("lead", map[string]any{"name": "Once", field: w.field(first, field)})
+	require.NoError(t, err)
+	w.all()
+	for _, id := range []string{first, second} {
+		require.Equal(t, "error duplicate", w.Get("SELECT state || ' ' || error_class FROM closesync.record_status WHERE close_id = $1", id))
+		require.Contains(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", id), second)
+	}
+	w.edit(first, map[string]any{"description": "still followed"})
+	w.all()
+	require.Equal(t, "error", w.state("lead", first))
+	w.rest()
+	require.NoError(t, w.Close.Merge(second, first))
+	w.all()
+	require.Equal(t, "synced", w.state("lead", first))
+	w.rest()
+}

@@ -64,6 +64,7 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 		covers[t] = n
 	}
 	shown := &idSet{ids: map[uint64]struct{}{}}
+	marked := &twins{first: map[string]string{}, more: map[string][]string{}}
 	roots, nested := types, false
 	if len(types) == len(e.Objects) {
 		roots, nested = e.roots(), e.nested()
@@ -73,6 +74,7 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 		w.apply = func(ctx context.Context, p Page, _ *Checkpoint) error {
 			e.logBad(p)
 			shown.add(p.Records)
+			marked.add(p.Records)
 			n, err := e.applyPage(ctx, p.Records, Cause{"source": "audit"}, run, false, nil)
 			changed.Add(int64(n))
 			if total := seen.Add(int64(count(p.Records))); progress != nil {
@@ -85,11 +87,14 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 		}
 	}
 	for _, t := range types {
-		marked, err := e.Local.AuditRows(ctx, t)
+		rows, err := e.Local.AuditRows(ctx, t)
 		if err != nil {
 			return err
 		}
-		changed.Add(int64(marked))
+		changed.Add(int64(rows))
+		if err := marked.report(ctx, e.Local, t); err != nil {
+			return err
+		}
 		if err := e.markUnseen(ctx, t, started, shown); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ type Local interface {
 	Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error)
 	AuditRows(ctx context.Context, objectType string) (marked int, err error)
 	Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error)
+	ReportTwins(ctx context.Context, objectType string, groups [][]string) error
 	StartRun(ctx context.Context, kind, objectType string) (int64, error)
 	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
 	SaveReference(ctx context.Context, r Reference) error

@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
 GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # go test ends a package that takes longer; CI as a whole gets 15 minutes.
@@ -82,6 +83,11 @@ $(GOLANGCI):
 	mkdir -p bin
 	GOFLAGS=-mod=mod GOBIN="$(CURDIR)/bin" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv bin/golangci-lint $@
+
+# Asks Go's database of known weaknesses, so it needs the network.
+.PHONY: vulnerabilities
+vulnerabilities: ## Look for known weaknesses in code that is reached
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
 
 .PHONY: tidy-check
 tidy-check: ## Fail if go.mod or go.sum would change

@@ -162,7 +162,7 @@ func parseBase(raw string) (*url.URL, error) {
 	if u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("closeapi: Options.BaseURL must be scheme, host and path only")
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if !safeScheme(u) {
 		return nil, fmt.Errorf("closeapi: Options.BaseURL must use https (%s is allowed on loopback only)", u.Scheme)
 	}
 	if !strings.HasSuffix(u.Path, "/") {
@@ -170,6 +170,11 @@ func parseBase(raw string) (*url.URL, error) {
 	}
 	u.RawPath = ""
 	return u, nil
+}
+
+// safeScheme: clear text stays on this machine.
+func safeScheme(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
 }
 
 func isLoopback(host string) bool {

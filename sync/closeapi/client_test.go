@@ -185,6 +185,11 @@ func TestQueriesName(t *testing.T) {
 	at := time.Date(2026, 11, 3, 10, 0, 0, 120e6, time.FixedZone("", 3600))
 	q := OpportunityListOptions{Updated: Span{From: at}, OrderBy: "date_updated", ListOptions: ListOptions{Limit: 5}}.query()
 	require.Equal(t, url.Values{"date_updated__gte": {"2026-11-03T09:00:00.12Z"}, "_order_by": {"date_updated"}, "_limit": {"5"}}, q)
+	stalled := true
+	q = OpportunityListOptions{OrganizationID: "orga_1", StatusLabels: []string{"A", "B"}, ValuePeriods: []string{"annual"},
+		SavedSearchID: "save_1", Query: "x", Stalled: &stalled, Won: Span{Before: at}}.query()
+	require.Equal(t, url.Values{"organization_id": {"orga_1"}, "status_label__in": {"A,B"}, "value_period__in": {"annual"},
+		"lead_saved_search_id": {"save_1"}, "query": {"x"}, "is_stalled": {"true"}, "date_won__lt": {"2026-11-03T09:00:00.12Z"}}, q)
 	var names []string
 	for name := range (EventOptions{ObjectType: "lead", Action: "updated", Limit: 7, Cursor: "c"}).query() {
 		names = append(names, name)

@@ -96,6 +96,7 @@ func (s ContactService) OfLead(ctx context.Context, leadID string) iter.Seq2[*Co
 }
 
 // All walks all contacts in the order of creation, by search.
+// Source: developer.close.com/api/resources/advanced-filtering.
 func (s ContactService) All(ctx context.Context, fields ...string) iter.Seq2[*Contact, error] {
 	return typedRecords[Contact](s.c.SearchRecords(ctx, SearchWalk{ObjectType: "contact", Field: "date_created", Fields: fields}))
 }

@@ -50,6 +50,20 @@ func (c *Client) CreateCustomField(ctx context.Context, objectType string, n New
 	return create[CustomFieldDef](ctx, c, "custom_field/"+objectType, n)
 }
 
+// UpdateCustomField changes name, choices, roles or, by a conversion that goes
+// on in the background, the type.
+// Source: developer.close.com/api/resources/custom-fields/update.
+func (c *Client) UpdateCustomField(ctx context.Context, objectType, id string, ch Changes) (*CustomFieldDef, error) {
+	return update[CustomFieldDef](ctx, c, "custom_field/"+objectType, id, ch)
+}
+
+// DeleteCustomField removes a definition; its values vanish from all records
+// at once.
+// Source: developer.close.com/api/resources/custom-fields/delete.
+func (c *Client) DeleteCustomField(ctx context.Context, objectType, id string) error {
+	return c.DeleteRaw(ctx, "custom_field/"+objectType, id)
+}
+
 // CustomFieldSchema reads the schema of lead, contact or opportunity.
 // Source: developer.close.com/api/resources/custom-field-schemas.
 func (c *Client) CustomFieldSchema(ctx context.Context, objectType string) (*CustomFieldSchema, error) {

@@ -21,6 +21,7 @@ const (
 //
 // See the package comment for what is repeated and which errors come back.
 // Safe to run twice if the method is GET, or POST to /data/search/.
+// Source: developer.close.com/api/overview.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, body any) (*Response, error) {
 	k, err := newCall(method, path, query, body)
 	if err != nil {

@@ -15,7 +15,7 @@ type Event struct {
 	Action        string         `json:"action"`
 	LeadID        *string        `json:"lead_id"`
 	UserID        *string        `json:"user_id"`
-	APIKeyID      *string        `json:"api_key_id,omitzero"` // whose key wrote; a folded event may hide others
+	APIKeyID      *string        `json:"api_key_id"` // whose key wrote; a folded event may hide others
 	RequestID     *string        `json:"request_id"`
 	ChangedFields []string       `json:"changed_fields,omitzero"`
 	Data          jsontext.Value `json:"data,omitzero"`          // now; null after a delete; absent for old events if the key is no admin's

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -370,7 +371,11 @@ func TestSecretNeverShows(t *testing.T) {
 	s := Secret(testKey)
 	text, err := json.Marshal(map[string]any{"k": s, "p": &s})
 	require.NoError(t, err)
-	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%q %x %#v %+v %d", s, s, s, struct{ K Secret }{s}, s), string(text)} {
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", s, "in", struct{ K Secret }{s})
+	plain, err := s.MarshalText()
+	require.NoError(t, err)
+	for _, shown := range []string{fmt.Sprint(s), s.String(), s.GoString(), string(plain), log.String(), fmt.Sprintf("%q %x %#v %+v %d", s, s, s, struct{ K Secret }{s}, s), string(text)} {
 		require.NotContains(t, shown, "secretpart")
 		require.NotContains(t, shown, fmt.Sprintf("%x", testKey))
 	}

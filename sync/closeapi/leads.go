@@ -84,6 +84,7 @@ func (s LeadService) Delete(ctx context.Context, id string) error {
 }
 
 // All walks all leads in the order of creation, by search.
+// Source: developer.close.com/api/resources/advanced-filtering.
 func (s LeadService) All(ctx context.Context, fields ...string) iter.Seq2[*Lead, error] {
 	return typedRecords[Lead](s.c.SearchRecords(ctx, SearchWalk{ObjectType: "lead", Field: "date_created", Fields: fields}))
 }

@@ -43,20 +43,34 @@ func (s Span) set(q url.Values, field string) {
 // OpenAPI of 2026.
 type OpportunityListOptions struct {
 	ListOptions
-	UserIDs     []string
-	StatusIDs   []string
-	StatusTypes []string // active, won, lost
-	Created     Span
-	Updated     Span
-	Won         Span   // whole days
-	OrderBy     string // date_created, date_updated, date_won, confidence, value, ...; "-" in front descends
+	OrganizationID string
+	UserIDs        []string
+	StatusIDs      []string
+	StatusLabels   []string
+	StatusTypes    []string // active, won, lost
+	ValuePeriods   []string // one_time, monthly, annual
+	SavedSearchID  string   // only of leads that this Smart View lists
+	Query          string   // only of leads that this text query lists (deprecated by Close)
+	Stalled        *bool
+	Created        Span
+	Updated        Span
+	Won            Span   // whole days
+	OrderBy        string // date_created, date_updated, date_won, confidence, value, ...; "-" in front descends
 }
 
 func (o OpportunityListOptions) query() url.Values {
 	q := o.ListOptions.query()
+	setText(q, "organization_id", o.OrganizationID)
 	setText(q, "user_id__in", strings.Join(o.UserIDs, ","))
 	setText(q, "status_id__in", strings.Join(o.StatusIDs, ","))
+	setText(q, "status_label__in", strings.Join(o.StatusLabels, ","))
 	setText(q, "status_type__in", strings.Join(o.StatusTypes, ","))
+	setText(q, "value_period__in", strings.Join(o.ValuePeriods, ","))
+	setText(q, "lead_saved_search_id", o.SavedSearchID)
+	setText(q, "query", o.Query)
+	if o.Stalled != nil {
+		setText(q, "is_stalled", strconv.FormatBool(*o.Stalled))
+	}
 	o.Created.set(q, "date_created")
 	o.Updated.set(q, "date_updated")
 	o.Won.set(q, "date_won")

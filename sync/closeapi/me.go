@@ -43,6 +43,7 @@ func (c *Client) Me(ctx context.Context) (*Me, error) {
 }
 
 // MeRaw is Me as JSON.
+// Source: developer.close.com/api/resources/users/me.
 func (c *Client) MeRaw(ctx context.Context) (RawMessage, error) {
 	return c.object(ctx, http.MethodGet, "me/", nil, nil)
 }

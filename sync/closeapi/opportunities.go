@@ -15,6 +15,7 @@ type Opportunity struct {
 	ContactID      *string `json:"contact_id"`
 	UserID         *string `json:"user_id"`
 	StatusID       string  `json:"status_id,omitzero"`
+	StatusLabel    string  `json:"status_label,omitzero"`
 	StatusType     string  `json:"status_type,omitzero"` // active, won, lost
 	PipelineID     *string `json:"pipeline_id"`
 	Value          *int64  `json:"value"`                 // cents
@@ -24,7 +25,7 @@ type Opportunity struct {
 	DateWon        *string `json:"date_won"`   // 2026-11-03; filled by Close, not cleared by it
 	DateLost       Time    `json:"date_lost"`
 	Note           *string `json:"note"`
-	NoteHTML       *string `json:"note_html,omitzero"`
+	NoteHTML       *string `json:"note_html"`
 	CreatedBy      *string `json:"created_by"`
 	UpdatedBy      *string `json:"updated_by"`
 	DateCreated    Time    `json:"date_created,omitzero"`
@@ -35,14 +36,16 @@ type Opportunity struct {
 // OpportunityFields are what an opportunity may be created with.
 type OpportunityFields struct {
 	ContactID   string `json:"contact_id,omitzero"`
-	UserID      string `json:"user_id,omitzero"` // default: the key's user
+	UserID      string `json:"user_id,omitzero"`     // default: the key's user
+	PipelineID  string `json:"pipeline_id,omitzero"` // picks its first status; must fit StatusID
 	StatusID    string `json:"status_id,omitzero"`
 	Value       *int64 `json:"value,omitzero"` // cents
 	ValuePeriod string `json:"value_period,omitzero"`
 	Confidence  *int   `json:"confidence,omitzero"`
 	DateWon     string `json:"date_won,omitzero"`
 	Note        string `json:"note,omitzero"`
-	Extra       Extra  `json:",embed"` // custom fields
+	NoteHTML    string `json:"note_html,omitzero"` // wins over Note
+	Extra       Extra  `json:",embed"`             // custom fields
 }
 
 // OpportunityService reads and writes opportunities.
@@ -81,6 +84,7 @@ func (s OpportunityService) Delete(ctx context.Context, id string) error {
 
 // Since walks all opportunities changed since t, oldest change first. The
 // zero time walks all.
+// Source: developer.close.com/api/resources/opportunities/list.
 func (s OpportunityService) Since(ctx context.Context, t time.Time) iter.Seq2[*Opportunity, error] {
 	return typedRecords[Opportunity](s.c.OpportunityRecords(ctx, OpportunityWalk{From: t}))
 }

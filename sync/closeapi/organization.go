@@ -34,10 +34,6 @@ type Pipeline struct {
 
 // Organization reads one organization with its members, also former ones.
 // Source: developer.close.com/api/resources/organizations.
-func (c *Client) Organization(ctx context.Context, id string) (*Organization, error) {
-	path, err := recordPath("organization", id)
-	if err != nil {
-		return nil, err
-	}
-	return get[Organization](ctx, c, path, nil)
+func (c *Client) Organization(ctx context.Context, id string, fields ...string) (*Organization, error) {
+	return getRecord[Organization](ctx, c, "organization", id, fields)
 }

@@ -68,6 +68,7 @@ func (c *Client) GetRaw(ctx context.Context, resource, id string, fields ...stri
 // opportunity or task without lead_id is refused with [ErrNoLead] before
 // anything is sent, because Close would make a new lead for it.
 // Not safe to run twice: see [UnknownOutcomeError].
+// Source: developer.close.com/api/resources/leads/create and its neighbours.
 func (c *Client) CreateRaw(ctx context.Context, resource string, body any) (RawMessage, error) {
 	if err := checkResource(resource); err != nil {
 		return nil, err
@@ -96,6 +97,7 @@ func (c *Client) UpdateRaw(ctx context.Context, resource, id string, body any) (
 
 // DeleteRaw removes a record. Deleting a lead removes what belongs to it.
 // There is no way back. 404 is [ErrNotFound].
+// Source: developer.close.com/api/resources/leads/delete and its neighbours.
 func (c *Client) DeleteRaw(ctx context.Context, resource, id string) error {
 	path, err := recordPath(resource, id)
 	if err != nil {

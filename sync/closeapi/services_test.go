@@ -3,10 +3,12 @@ package closeapi
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,6 +27,16 @@ func TestUnknownFieldsSurviveARoundTrip(t *testing.T) {
 	roundTrip[Contact](t, "contact.json")
 	roundTrip[Opportunity](t, "opportunity.json")
 	roundTrip[CustomFieldSchema](t, "custom-field-schema-lead.json")
+	roundTrip[struct {
+		Data    []Webhook `json:"data"`
+		HasMore bool      `json:"has_more"`
+	}](t, "webhook-subscription-list.json")
+	roundTrip[Me](t, "me.json")
+	roundTrip[struct {
+		Data           []Event `json:"data"`
+		CursorNext     *string `json:"cursor_next"`
+		CursorPrevious *string `json:"cursor_previous"`
+	}](t, "event-list.json")
 }
 
 func TestReferenceData(t *testing.T) {
@@ -92,6 +104,12 @@ func TestServicesSendAndDecode(t *testing.T) {
 			_, err := b.Webhooks().Update(ctx, "whsub_a", Changes{"status": "active"})
 			return err
 		}, `PUT /webhook/whsub_a/ {"status":"active"}`},
+		{func() error {
+			_, err := b.Webhooks().Create(ctx, NewWebhook{URL: "https://x.example", Events: []WebhookEvent{{ObjectType: "lead", Action: "merged"}}})
+			return err
+		}, `POST /webhook/ {"url":"https://x.example","events":[{"object_type":"lead","action":"merged"}]}`},
+		{func() error { _, err := b.UpdateCustomField(ctx, "lead", "cf_a", Changes{"name": "N"}); return err }, `PUT /custom_field/lead/cf_a/ {"name":"N"}`},
+		{func() error { return b.DeleteCustomField(ctx, "lead", "cf_a") }, `DELETE /custom_field/lead/cf_a/ `},
 		{func() error { _, err := b.ExportLeads(ctx, LeadExport{Format: "json", Type: "leads"}); return err }, `POST /export/lead/ {"format":"json","type":"leads","send_done_email":false}`},
 	}
 	for i, s := range steps {
@@ -101,6 +119,63 @@ func TestServicesSendAndDecode(t *testing.T) {
 	hook, err := b.Webhooks().Get(ctx, "whsub_a")
 	require.NoError(t, err)
 	require.Equal(t, "abcd", hook.SignatureKey.Reveal())
+}
+
+// asSent is a request's body without what Close's own samples spell out and
+// its documents call the default.
+func asSent(t *testing.T, v any) string {
+	t.Helper()
+	out, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(out)
+}
+
+func sampleRequest(t *testing.T, file string) string {
+	t.Helper()
+	return regexp.MustCompile(`"negate": false,\s*`).ReplaceAllString(sample(t, file), "")
+}
+
+func TestRequestsAreWhatCloseDocuments(t *testing.T) {
+	at := time.Date(2026, 11, 3, 10, 5, 59, 120e6, time.UTC)
+	updated := RegularField("contact", "date_updated")
+	query := And(ObjectType("contact"), Where(updated, Since(at)))
+	search, err := SearchRequest{
+		Query: query, Sort: []Sort{{Ascending, updated}}, Limit: 100, IncludeCounts: true,
+		Fields: map[string][]string{"contact": {"id", "lead_id", "name", "title", "emails", "phones", "urls", "date_created", "date_updated", "custom"}},
+	}.body()
+	require.NoError(t, err)
+	require.JSONEq(t, sampleRequest(t, "search-request.json"), asSent(t, search))
+	raw, err := SearchRequest{RawQuery: RawMessage(`{"type":"match_all","x":9007199254740993}`)}.body()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"query":{"type":"match_all","x":9007199254740993}}`, asSent(t, raw))
+	require.JSONEq(t, sampleRequest(t, "export-lead-request.json"), asSent(t, LeadExport{Format: "json", Type: "leads", Query: query}))
+
+	text := func(s string) *string { return &s }
+	require.JSONEq(t, sample(t, "lead-create-request.json"), asSent(t, NewLead{
+		Name: "Brackwater Logistics", URL: "https://brackwater.example", Description: "Regional haulage firm",
+		StatusID: "stat_bFFHiCv1JtcdMoCkcXSUyQBiAXqozAZdyhWYNfZwRJh",
+		Addresses: []Address{{Label: text("business"), Address1: text("12 Quay Road"), City: text("Oakland"),
+			State: text("CA"), Zipcode: text("94607"), Country: text("US")}},
+		Contacts: []ContactFields{{Name: "Ines Okafor", Title: "Head of Operations",
+			Emails: []ContactEmail{{Email: "ines@brackwater.example", Type: "office"}},
+			Phones: []ContactPhone{{Phone: "+14155550142", Type: "mobile"}}}},
+		Extra: Extra{"custom.cf_Iba9IOQD1630CUrCRAUaFnYVKwQzpLUCadT2rIhEhvL": jsontext.Value(`"acct-4471"`)},
+	}))
+	require.JSONEq(t, sample(t, "lead-update-request.json"), asSent(t, Changes{
+		"status_id": "stat_yj5PzSJxkKIv6IK652wFQsVFOs3CfYlcdgDs25sPddT",
+		"custom.cf_lb5O7nbncTIsHVcQXPQjWJQh3qb38JzfqfB8mEfQSe8":     nil,
+		"custom.cf_tfSgAvA2sGTSYqDfrCs6SiQdPwVhC6Zz8oXkS0ap5sB.add": "trial",
+	}))
+	value, confidence := int64(1250000), 60
+	var created any = struct {
+		LeadID string `json:"lead_id"`
+		OpportunityFields
+	}{"lead_kTSOsq63Hvzl8IBtPnRNbzoc51FeogdvbzDp8mFmQp5", OpportunityFields{
+		ContactID: "cont_MGKAuWfpTbmRsHdRXfr8nBNXYK7Gh5Qhy50B7P6nLsb", UserID: "user_oraZB3DO7GWIQtUlmOS6ECJSRO5k0A8Uci0qRhSBHpv",
+		StatusID: "stat_1MQh4NmWI1YxNOkWft1K6iG3tTwZk7bcctMFyW8DgKa", Value: &value, ValuePeriod: "annual", Confidence: &confidence,
+		Note: "Renewal of the fleet contract", Extra: Extra{"custom.cf_6tHqlqMfjB0tkgqXoa72GgcX5kSDzFVqmgIfOhu0VEt": jsontext.Value(`"deal-00917"`)},
+	}}
+	require.JSONEq(t, sample(t, "opportunity-create-request.json"), asSent(t, created))
 }
 
 func TestSearchBuilder(t *testing.T) {
@@ -128,9 +203,13 @@ func TestSearchBuilder(t *testing.T) {
 		`{"type":"term","values":["won"]}`:                                       IsTerm("won"),
 		`{"type":"reference","reference_type":"status.lead","object_ids":["s"]}`: Refers("status.lead", "s"),
 		`{"type":"number_range","gte":10}`:                                       InRange(Bounds{Gte: &ten}),
-		`{"type":"moment_range","on_or_after":{"type":"fixed_utc","value":"2026-11-03T10:05:59.120000+00:00"},"before":{"type":"now"}}`: InMoments(At(at), AtNow()),
-		`{"type":"moment_range","before":{"type":"fixed_local_date","value":"2026-11-03","which":"end"}}`:                               InMoments(nil, OnDate("2026-11-03", EndOfDay)),
-		`{"x":1}`: RawCondition(`{"x":1}`),
+		`{"type":"moment_range","on_or_after":{"type":"fixed_utc","value":"2026-11-03T10:05:59.120000+00:00"},"before":{"type":"now"}}`:                                                                                                         InMoments(At(at), AtNow()),
+		`{"type":"moment_range","before":{"type":"fixed_local_date","value":"2026-11-03","which":"end"}}`:                                                                                                                                       InMoments(nil, OnDate("2026-11-03", EndOfDay)),
+		`{"type":"number_range","gt":10,"lt":10,"lte":10}`:                                                                                                                                                                                      InRange(Bounds{Gt: &ten, Lt: &ten, Lte: &ten}),
+		`{"type":"moment_range","on_or_after":{"type":"offset","direction":"past","moment":{"type":"now"},"offset":{"years":0,"months":0,"weeks":0,"days":1,"hours":0,"minutes":0,"seconds":0},"which_day_end":"start"}}`:                       InMoments(Past(AtNow(), Offset{Days: 1}, StartOfDay), nil),
+		`{"type":"moment_range","before":{"type":"offset","direction":"future","moment":{"type":"fixed_utc","value":"2026-11-03T10:05:59.120000+00:00"},"offset":{"years":0,"months":2,"weeks":0,"days":0,"hours":0,"minutes":0,"seconds":0}}}`: InMoments(nil, Future(At(at), Offset{Months: 2}, "")),
+		`{"type":"term","values":[]}`: IsTerm(),
+		`{"x":1}`:                     RawCondition(`{"x":1}`),
 	} {
 		out, err := json.Marshal(c)
 		require.NoError(t, err)

@@ -37,7 +37,8 @@ type TaskService struct{ c *Client }
 // Tasks returns the service of tasks.
 func (c *Client) Tasks() TaskService { return TaskService{c} }
 
-// Get reads one task. Source: developer.close.com/api/resources/tasks.
+// Get reads one task.
+// Source: developer.close.com/api/resources/tasks/retrieve.
 func (s TaskService) Get(ctx context.Context, id string, fields ...string) (*Task, error) {
 	return getRecord[Task](ctx, s.c, "task", id, fields)
 }

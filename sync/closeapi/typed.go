@@ -1,6 +1,7 @@
 package closeapi
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,7 +45,7 @@ func decodeInto[T any](raw RawMessage) (*T, error) {
 
 // decodeError names the place and not the value.
 func decodeError(err error) error {
-	if e, ok := asSemantic(err); ok {
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		return fmt.Errorf("closeapi: the answer has JSON %s at %s, want %v", kindName(e.JSONKind), e.JSONPointer, e.GoType)
 	}
 	return fmt.Errorf("closeapi: the answer is not of the documented form")

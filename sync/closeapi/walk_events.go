@@ -53,8 +53,15 @@ func (c *Client) EventBatches(ctx context.Context, w EventWalk) iter.Seq2[Batch,
 }
 
 // EventRecords is [Client.EventBatches] event by event.
+// Source: developer.close.com/api/resources/event-log/list.
 func (c *Client) EventRecords(ctx context.Context, w EventWalk) iter.Seq2[Record, error] {
 	return records(c.EventBatches(ctx, w))
+}
+
+// EventLog is [Client.EventRecords], decoded.
+// Source: developer.close.com/api/resources/event-log/list.
+func (c *Client) EventLog(ctx context.Context, w EventWalk) iter.Seq2[*Event, error] {
+	return typedRecords[Event](c.EventRecords(ctx, w))
 }
 
 func (w EventWalk) stop() time.Time {

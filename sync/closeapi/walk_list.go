@@ -24,6 +24,7 @@ func (c *Client) OpportunityBatches(ctx context.Context, w OpportunityWalk) iter
 }
 
 // OpportunityRecords is [Client.OpportunityBatches] record by record.
+// Source: developer.close.com/api/resources/opportunities/list.
 func (c *Client) OpportunityRecords(ctx context.Context, w OpportunityWalk) iter.Seq2[Record, error] {
 	return records(c.OpportunityBatches(ctx, w))
 }

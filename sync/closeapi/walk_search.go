@@ -26,6 +26,7 @@ func (c *Client) SearchBatches(ctx context.Context, w SearchWalk) iter.Seq2[Batc
 }
 
 // SearchRecords is [Client.SearchBatches] record by record.
+// Source: developer.close.com/api/resources/advanced-filtering.
 func (c *Client) SearchRecords(ctx context.Context, w SearchWalk) iter.Seq2[Record, error] {
 	return records(c.SearchBatches(ctx, w))
 }

@@ -18,19 +18,48 @@ type Webhook struct {
 	Events       []WebhookEvent `json:"events"`
 	VerifySSL    bool           `json:"verify_ssl"`
 	SignatureKey Secret         `json:"signature_key,omitzero"`
-	HealthStatus *string        `json:"health_status,omitzero"`
+	HealthStatus *string        `json:"health_status"`
 	LatestError  jsontext.Value `json:"latest_error,omitzero"`
-	PauseReason  *string        `json:"pause_reason,omitzero"`
+	PauseReason  *string        `json:"pause_reason"`
+	FailBuckets  int            `json:"recent_consecutive_fail_buckets_cnt"` // rises towards a pause
+	Counters     map[string]int `json:"counters,omitzero"`                   // first_success, first_fail, retry_success
+	History      WebhookHistory `json:"history,omitzero"`
+	CreatedBy    *string        `json:"created_by"`
+	UpdatedBy    *string        `json:"updated_by"`
 	DateCreated  Time           `json:"date_created,omitzero"`
 	DateUpdated  Time           `json:"date_updated,omitzero"`
 	Extra        Extra          `json:",embed"`
 }
 
-// WebhookEvent is what a subscription is told about.
+// WebhookEvent is what a subscription is told about. ExtraFilter narrows it,
+// in Close's JSON (developer.close.com/api/resources/webhooks/filters).
 type WebhookEvent struct {
 	ObjectType  string         `json:"object_type"`
 	Action      string         `json:"action"`
 	ExtraFilter jsontext.Value `json:"extra_filter,omitzero"`
+}
+
+// WebhookHistory is a subscription's latest deliveries.
+type WebhookHistory struct {
+	Errors    []WebhookAttempt `json:"errors"`
+	Successes []WebhookAttempt `json:"successes"`
+}
+
+// WebhookAttempt is one try of a delivery.
+type WebhookAttempt struct {
+	EventID string  `json:"event_id"`
+	Number  int     `json:"attempt_number"` // from 1
+	Time    Time    `json:"datetime"`
+	Status  *int    `json:"response_status_code"` // nil: no answer
+	Error   *string `json:"error"`
+}
+
+// NewWebhook is what a subscription may be created with.
+type NewWebhook struct {
+	URL         string         `json:"url"`
+	Events      []WebhookEvent `json:"events"`
+	EventFilter jsontext.Value `json:"event_filter,omitzero"` // narrows all events
+	VerifySSL   *bool          `json:"verify_ssl,omitzero"`   // nil: Close verifies
 }
 
 // WebhookService manages subscriptions.
@@ -52,8 +81,8 @@ func (s WebhookService) All(ctx context.Context) iter.Seq2[*Webhook, error] {
 
 // Create subscribes. Keep the SignatureKey. Not safe to run twice.
 // Source: developer.close.com/api/resources/webhooks/create.
-func (s WebhookService) Create(ctx context.Context, url string, events []WebhookEvent) (*Webhook, error) {
-	return create[Webhook](ctx, s.c, "webhook", map[string]any{"url": url, "events": events})
+func (s WebhookService) Create(ctx context.Context, n NewWebhook) (*Webhook, error) {
+	return create[Webhook](ctx, s.c, "webhook", n)
 }
 
 // Update changes url, events, status or verify_ssl. Setting the status to

@@ -170,7 +170,7 @@ func (s Subscriber) correct(ctx context.Context, w *closeapi.Webhook) (changed b
 // create subscribes and saves the key at once: a crash between the two leaves
 // an orphan, which Ensure finds by its URL.
 func (s Subscriber) create(ctx context.Context, previous *Subscription) (Subscription, error) {
-	w, err := s.Client.Webhooks().Create(ctx, s.URL, WantedEvents())
+	w, err := s.Client.Webhooks().Create(ctx, closeapi.NewWebhook{URL: s.URL, Events: WantedEvents()})
 	if err != nil {
 		return Subscription{}, callError(err)
 	}

@@ -121,7 +121,7 @@ func TestFault_B22_ChangesByAPersonArePutBack(t *testing.T) {
 func TestFault_B23_CrashBeforeTheKeyIsSaved(t *testing.T) {
 	t.Parallel()
 	_, s, n := subscribing(t)
-	stranger, err := s.Client.Webhooks().Create(t.Context(), "https://other.example/hook", WantedEvents()[:1])
+	stranger, err := s.Client.Webhooks().Create(t.Context(), closeapi.NewWebhook{URL: "https://other.example/hook", Events: WantedEvents()[:1]})
 	require.NoError(t, err)
 	n.fail = errors.New("killed")
 	for range 50 { // Close has 40 places

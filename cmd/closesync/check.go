@@ -275,7 +275,7 @@ func (k *checking) customFields(ctx context.Context, bound map[string]*mapping.O
 	clean := true
 	for _, t := range mapping.Types() {
 		wanted := mappedCustom(bound[t])
-		if len(wanted) == 0 {
+		if bound[t] == nil || (len(wanted) == 0 && bound[t].ExternalID == "") {
 			continue
 		}
 		defined, err := client.CustomFields(ctx, t)
@@ -283,9 +283,11 @@ func (k *checking) customFields(ctx context.Context, bound map[string]*mapping.O
 			return clean
 		}
 		shared, _ := client.CustomFields(ctx, "shared")
-		for _, f := range append(defined, shared...) {
+		defined = append(defined, shared...)
+		for _, f := range defined {
 			delete(wanted, "custom."+f.ID)
 		}
+		clean = k.marker(bound[t], defined) && clean
 		for _, name := range slices.Sorted(maps.Keys(wanted)) {
 			k.bad("mapping "+t, "Close has no field "+name, "correct the id, or remove the line")
 			clean = false

@@ -3,9 +3,13 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"closesync/mapping"
 )
 
 func TestStatus(t *testing.T) {
@@ -202,6 +206,70 @@ func TestMappingInit(t *testing.T) {
 	require.Contains(t, string(text), "close: custom.cf_")
 	require.Equal(t, 1, w.run("mapping", "init", "--config", file).code, "it overwrites nothing")
 	require.Equal(t, w.run("mapping", "show", "--json").out, w.run("mapping", "show", "--json", "--config", file).out, "it says what holds anyway")
+}
+
+func TestMappingInitMarkers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	dir := t.TempDir()
+	fields := func() int {
+		n := 0
+		for _, objectType := range mapping.Types() {
+			if w.close.CustomField(objectType, markerName) != "" {
+				n++
+			}
+		}
+		return n
+	}
+	marker := func(name string, args ...string) string {
+		file := filepath.Join(dir, name)
+		got := w.run(append([]string{"mapping", "init", "--config", file}, args...)...)
+		require.Zero(t, got.code, got.err)
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Zero(t, w.run("config", "show", "--config", file).code)
+		_, after, found := strings.Cut(string(text), "external_id_field: ")
+		if !found {
+			return ""
+		}
+		id, _, _ := strings.Cut(after, " ")
+		return id
+	}
+	require.Empty(t, marker("plain.yaml"))
+	require.Zero(t, fields(), "nothing is created unless asked for")
+	id := marker("made.yaml", "--create-marker")
+	require.Equal(t, w.close.CustomField("lead", markerName), id)
+	require.Equal(t, 3, fields())
+	require.Equal(t, id, marker("again.yaml", "--create-marker"), "a field that is there is used")
+	require.Equal(t, id, marker("found.yaml"))
+
+	file := filepath.Join(dir, "made.yaml")
+	require.Contains(t, w.run("mapping", "check", "--config", file).out, "fit both sides")
+	require.NoError(t, w.close.UpdateCustomField(id, map[string]any{"editable_with_roles": []string{"role_x"}}))
+	require.Contains(t, w.run("mapping", "check", "--config", file).out, "may be edited by some roles only")
+	require.NoError(t, w.close.UpdateCustomField(id, map[string]any{"type": "number", "editable_with_roles": []string{}}))
+	require.Contains(t, w.run("mapping", "check", "--config", file).out, "number")
+	require.NoError(t, w.close.DeleteCustomField(id))
+	require.Contains(t, w.run("mapping", "check", "--config", file).out, "Close has no field "+id+", which is external_id_field")
+
+	w.env = slices.DeleteFunc(w.env, func(e string) bool { return strings.HasPrefix(e, "CLOSE_API_KEY=") })
+	got := w.run("mapping", "init", "--create-marker", "--config", filepath.Join(dir, "no-key.yaml"))
+	require.Equal(t, 2, got.code)
+	require.Contains(t, got.err, "has no API key")
+	require.NoFileExists(t, filepath.Join(dir, "no-key.yaml"))
+}
+
+// TestFault_D15_MappingProblemsNameTheLine: the keys of an object are judged
+// by package mapping, with the place where each stands.
+func TestFault_D15_MappingProblemsNameTheLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("objects:\n  lead:\n    table: crm.leads\n    external_id_field: mine\n    match:\n      - name\n      - nonsense\n"), 0o600))
+	got := w.run("mapping", "show", "--config", file)
+	require.Equal(t, 2, got.code)
+	require.Contains(t, got.err, file+`:4: objects.lead.external_id_field: "mine" is not the id of a custom field`)
+	require.Contains(t, got.err, file+`:5: objects.lead.match[1]: "nonsense" is not a mapped field`)
 }
 
 func TestConnections(t *testing.T) {

@@ -75,6 +75,9 @@ type round struct {
 	looked    []int64 // intents of updates whose effect is known now
 	choices   map[int64]map[string]reconcile.Choice
 	approved  map[int64]string
+	gone      map[int64]Gone      // claimed records whose rows were deleted here
+	relatives map[string]Relative // by Close id: children of those
+	making    map[string]bool     // types of which a create is under way
 	counts    map[string]*GuardCounts
 	present   Present
 	knows     bool // the custom fields were listed after the readings
@@ -87,6 +90,9 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 		return err
 	}
 	if err := r.fetch(ctx, claims); err != nil {
+		return err
+	}
+	if err := r.knowRelatives(ctx); err != nil {
 		return err
 	}
 	if err := r.knowFields(ctx); err != nil {
@@ -156,7 +162,8 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved, counts: r.counts, knows: r.knows}
+				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved,
+				gone: r.gone, relatives: r.relatives, making: r.making, counts: r.counts, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
 			}
@@ -251,6 +258,9 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	if r.approved, err = r.Local.Approved(ctx, ids); err != nil {
 		return err
 	}
+	if r.gone, err = r.Local.Gone(ctx, ids); err != nil {
+		return err
+	}
 	r.counts = map[string]*GuardCounts{}
 	for _, c := range claims {
 		if r.counts[c.Type] != nil {
@@ -276,7 +286,7 @@ func (r *round) fetch(ctx context.Context, claims []*Claim) error {
 			continue
 		}
 		g.Go(func() error {
-			reading := r.Remote.Fetch(ctx, c.Type, c.CloseID)
+			reading := r.read(ctx, c)
 			var call *CallError
 			if errors.As(reading.Err, &call) && (call.Class == "unauthorized" || call.Class == "limited") {
 				return reading.Err
@@ -290,6 +300,15 @@ func (r *round) fetch(ctx context.Context, claims []*Claim) error {
 	return g.Wait()
 }
 
+// read reads a record; one whose row was deleted with its children, because
+// Close would delete them with it.
+func (r *round) read(ctx context.Context, c *Claim) Reading {
+	if _, gone := r.gone[c.RecordID]; gone && r.bears(c.Type) {
+		return r.Remote.Family(ctx, c.Type, c.CloseID)
+	}
+	return r.Remote.Fetch(ctx, c.Type, c.CloseID)
+}
+
 func (r *round) needsFetch(c *Claim) bool {
 	for _, ev := range r.events[c.RecordID] {
 		if ends(ev, c.CloseID) {
@@ -298,6 +317,9 @@ func (r *round) needsFetch(c *Claim) bool {
 	}
 	if c.Status == Deleted {
 		return c.Fetch
+	}
+	if g, gone := r.gone[c.RecordID]; gone {
+		return g.Parent == nil // else the parent's reading decides
 	}
 	if c.Fetch || len(c.Events) == 0 || len(r.updates[c.RecordID]) > 0 || r.scopedBy(c.Type) != "" {
 		return true

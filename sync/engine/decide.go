@@ -16,6 +16,9 @@ func (r *round) decide(st *State, c *Claim) {
 		r.settleCreate(st, c, open)
 		return
 	}
+	if r.goesWith(st, c) {
+		return
+	}
 	reading, ok := r.reading(o, st, c)
 	if !ok {
 		return
@@ -129,12 +132,27 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 		in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
 	}
 	plan := reconcile.Merge(o, in)
+	kin := r.kin(st, rd)
+	if plan.Remote == reconcile.Delete && kin.busy {
+		c.Retry = backoff(min(c.Attempts, 4))
+		return
+	}
+	if plan.Remote == reconcile.Delete && kin.edited && o.Direction != mapping.ToClose {
+		in.Refill = true
+		plan = reconcile.Merge(o, in)
+	}
+	if staysParked(st, c) {
+		putHome(o, st.Parked, in, &plan)
+	}
 	if emptiesCustom(plan) && !r.knows {
 		r.doubt.Store(true)
 		c.Retry = time.Microsecond
 		return
 	}
 	r.conclude(o, st, c, rd, in, plan)
+	if st.Outcome != nil {
+		st.Outcome.Family, st.Outcome.Wake = kin.ids, kin.stuck
+	}
 }
 
 // pausedFields are the fields that Close refused and custom fields that are no

@@ -28,6 +28,8 @@ type Local interface {
 	OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]OpenCreate, error)
 	OpenUpdates(ctx context.Context, recordIDs []int64) (map[int64][]OpenUpdate, error)
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
+	Gone(ctx context.Context, recordIDs []int64) (map[int64]Gone, error)
+	Relatives(ctx context.Context, objectType string, closeIDs []string) (found map[string]Relative, creating bool, err error)
 	Counts(ctx context.Context, objectType string, window time.Duration) (GuardCounts, error)
 	Choices(ctx context.Context, recordIDs []int64) (map[int64]map[string]reconcile.Choice, error)
 	Approved(ctx context.Context, recordIDs []int64) (map[int64]string, error)
@@ -91,6 +93,8 @@ type Window struct{ From, To time.Time }
 // *CallError where the caller can act on them.
 type Remote interface {
 	Fetch(ctx context.Context, objectType, id string) Reading
+	// Family is Fetch of a record together with its children.
+	Family(ctx context.Context, objectType, id string) Reading
 	// Create makes a record. marker goes into the type's marker field, if any.
 	Create(ctx context.Context, objectType string, set mapping.Record, marker string) (mapping.Remote, error)
 	Update(ctx context.Context, objectType, id string, set mapping.Record) (mapping.Remote, error)

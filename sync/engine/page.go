@@ -144,6 +144,11 @@ func (e *Engine) decidePage(st *State, remote mapping.Remote, cause Cause, silen
 	if st.Status == Deleted || remote.ID == "" {
 		return // the search index may still show what is gone (fault A27)
 	}
+	if st.Base != nil && !st.Local.Exists {
+		// Deleted here, and its children with it: a cycle looks at all of them.
+		st.Outcome = &Outcome{Status: st.Status, Error: st.Error, Mark: true, Fetch: true, Cause: cause}
+		return
+	}
 	c := &Claim{RecordID: st.ID, Type: st.Type, Cause: cause}
 	r := &round{Engine: e, counts: map[string]*GuardCounts{st.Type: {}}}
 	r.merge(e.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause})

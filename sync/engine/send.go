@@ -62,7 +62,7 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 	err := r.again1(ctx, st, c, func(present Present, now *State) {
 		taken = true
 		if in.Action == reconcile.Delete {
-			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}}
+			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}, Family: st.Outcome.Family}
 			return
 		}
 		r.takeAnswer(o, present, now, c, in, answer)
@@ -195,26 +195,12 @@ func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallEr
 		}
 		out := &Outcome{Status: Errored, Class: call.Class, Error: call.Message, Parked: parked}
 		out.Plan.Base = now.Base
-		putBackParents(o, now, out)
-		if rest > 0 && st.Outcome.Intent.Action == reconcile.Update {
+		if (rest > 0 || homeless(o, parked)) && st.Outcome.Intent.Action == reconcile.Update {
 			out.Mark, out.Fetch = true, true
 		}
 		c.LocalAt = time.Time{}
 		now.Outcome = out
 	})
-}
-
-// putBackParents undoes a move that Close refused (contract.md §4): a child
-// that hangs elsewhere here than there would be deleted with the wrong lead.
-func putBackParents(o *mapping.Object, now *State, out *Outcome) {
-	for _, f := range o.Parents() {
-		home := now.Base.Get(f.Close)
-		if out.Parked[f.Close] == "" || !f.Required || home.IsNull() || !now.Local.Exists {
-			continue
-		}
-		out.Plan.Local = reconcile.Update
-		out.Plan.LocalSet = mapping.Record{f.Close: home}
-	}
 }
 
 // sentField finds the sent field that a path of Close's field errors means.

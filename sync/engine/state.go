@@ -74,6 +74,10 @@ type Outcome struct {
 	Fetch   bool          // with Mark: a fresh reading is needed
 	After   time.Duration // with Mark: not before this long from now
 	Move    string        // lead id: children of this row move there before it is deleted
+	// Family are records of children whose rows were deleted with this one's:
+	// they are gone in Close with it, or are read again if it comes back.
+	Family []int64
+	Wake   []int64 // records to be looked at again if this one comes back
 }
 
 // Present is what an operator has stopped at the moment of a decision, read in

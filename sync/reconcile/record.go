@@ -131,6 +131,12 @@ func (m *merging) keep(edits []versions, rule, winner string) {
 	}
 }
 
+// Edited reports whether somebody edited a record in Close since the base.
+func Edited(o *mapping.Object, base, remote mapping.Record) bool {
+	m := merging{o: o, in: Input{Base: base, Remote: Side{Exists: true, Record: remote}}}
+	return len(m.remoteEdits()) > 0
+}
+
 // remoteEdits lists the fields edited in Close since the base. Fields that
 // nobody can edit move by themselves (date_updated) and do not count.
 func (m *merging) remoteEdits() []versions {

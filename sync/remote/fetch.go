@@ -14,19 +14,32 @@ import (
 // proves nothing, since a record that is hidden from the key answers the same:
 // the event log decides, and without an event whether the key sees all leads.
 func (r *Remote) Fetch(ctx context.Context, objectType, id string) engine.Reading {
+	return r.fetch(ctx, objectType, id, nil)
+}
+
+// Family is Fetch of a lead with its contacts and opportunities in Nested.
+func (r *Remote) Family(ctx context.Context, objectType, id string) engine.Reading {
+	return r.fetch(ctx, objectType, id, r.nested(objectType, true))
+}
+
+func (r *Remote) fetch(ctx context.Context, objectType, id string, nested map[string]*mapping.Object) engine.Reading {
 	o, err := r.object(objectType)
 	if err != nil {
 		return engine.Reading{Err: err}
 	}
 	r.calls.Add(1)
-	raw, err := r.client.GetRaw(ctx, objectType, id, fetchFields(o)...)
+	fields := fetchFields(o)
+	if len(nested) > 0 {
+		fields = append(fields, "contacts", "opportunities")
+	}
+	raw, err := r.client.GetRaw(ctx, objectType, id, fields...)
 	if errors.Is(err, closeapi.ErrNotFound) {
 		return r.absent(ctx, objectType, id)
 	}
 	if err != nil {
 		return engine.Reading{Err: callError(err)}
 	}
-	rec, err := mapping.DecodeRemote(o, raw, nil)
+	rec, err := mapping.DecodeRemote(o, raw, nested)
 	if err != nil {
 		return engine.Reading{Err: callError(err)}
 	}

@@ -128,6 +128,9 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 	if err := w.writeRecords(ctx, decided); err != nil {
 		return err
 	}
+	if err := w.takeFamilies(ctx, decided); err != nil {
+		return err
+	}
 	w.states = append(w.states, decided...)
 	return nil
 }

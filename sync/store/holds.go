@@ -52,11 +52,11 @@ func (s *Store) Counts(ctx context.Context, objectType string, window time.Durat
 	err = s.pool.QueryRow(ctx, `
 		WITH held AS (SELECT i.record_id, h.kind FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id
 		    WHERE h.connection = $1 AND h.object_type = $2 AND h.status = 'open'),
-		due AS (SELECT r.close_id IS NULL AS fresh, EXISTS (SELECT FROM `+t.name+` t WHERE t.`+t.key+` = r.local_key::`+t.keyCast+`) AS there
-		    FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id
-		    WHERE d.connection = $1 AND r.object_type = $2 AND r.local_key IS NOT NULL AND r.state <> 'deleted'
-		      AND NOT EXISTS (SELECT FROM held WHERE held.record_id = r.id)
-		      AND NOT EXISTS (SELECT FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id WHERE i.record_id = r.id AND h.status <> 'open'))
+		due AS (SELECT c.close_id IS NULL AS fresh, EXISTS (SELECT FROM `+t.name+` t WHERE t.`+t.key+` = c.local_key::`+t.keyCast+`) AS there
+		    FROM closesync.dirty d JOIN closesync.records c ON c.id = d.record_id
+		    WHERE d.connection = $1 AND c.object_type = $2 AND c.local_key IS NOT NULL AND c.state <> 'deleted' AND `+s.alone(t)+`
+		      AND NOT EXISTS (SELECT FROM held WHERE held.record_id = c.id)
+		      AND NOT EXISTS (SELECT FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id WHERE i.record_id = c.id AND h.status <> 'open'))
 		SELECT (SELECT count(*) FROM due WHERE NOT fresh AND NOT there) + (SELECT count(*) FROM held WHERE kind = 'delete'),
 		       (SELECT count(*) FROM due WHERE fresh) + (SELECT count(*) FROM held WHERE kind = 'create')`,
 		s.id, objectType).Scan(&c.PendingDeletes, &c.PendingCreates)

@@ -343,3 +343,10 @@ func (s *Store) noteCreating(ctx context.Context, tx pgx.Tx, objectType string, 
 	}
 	return nil
 }
+
+// creating reports whether a create of a type is under way.
+func (s *Store) creating(ctx context.Context, q Querier, objectType string) (yes bool, err error) {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.intents
+		WHERE connection = $1 AND object_type = $2 AND action = 'create' AND state IN ('open', 'unknown'))`, s.id, objectType).Scan(&yes)
+	return yes, err
+}

@@ -93,6 +93,15 @@ CREATE TABLE closesync.inbox (
 );
 CREATE INDEX inbox_received ON closesync.inbox USING brin (received_at);
 
+-- Records whose every trace was erased: what their last events still say of
+-- them is not stored again. Ids alone tell nothing of a person.
+CREATE TABLE closesync.erased (
+    connection int NOT NULL,
+    close_id   text NOT NULL,
+    erased_at  timestamptz NOT NULL DEFAULT closesync.clock(),
+    PRIMARY KEY (close_id, connection)
+);
+
 -- Hints of local changes, appended by triggers inside the user's transaction.
 CREATE TABLE closesync.outbox (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -27,6 +27,7 @@ func commands(o *options) []*cobra.Command {
 		newConnectionCommand(o),
 		newMappingCommand(o),
 		newAdoptCommand(o),
+		newEraseCommand(o),
 		newSandboxCommand(o),
 		newConfigCommand(o),
 		newHealthcheckCommand(o),

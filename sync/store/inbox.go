@@ -73,7 +73,8 @@ func (s *Store) insertEvents(ctx context.Context, tx pgx.Tx, source string, even
 	}
 	rows, err := tx.Query(ctx, `
 		INSERT INTO closesync.inbox (connection, event_id, date_updated, object_type, object_id, action, source, stale, body)
-		SELECT $1, v.id, v.at, v.t, v.o, v.a, $2, v.stale, v.body
+		SELECT $1, v.id, v.at, v.t, v.o, v.a, $2, v.stale,
+		       CASE WHEN EXISTS (SELECT FROM closesync.erased e WHERE e.connection = $1 AND e.close_id = v.o) THEN ''::bytea ELSE v.body END
 		FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bytea[]) AS v(id, at, t, o, a, stale, body)
 		ORDER BY v.id, v.at
 		ON CONFLICT (connection, event_id, date_updated) DO NOTHING RETURNING id, event_id, date_updated`,

@@ -112,13 +112,14 @@ func (k *call) verdict(r *Response) error {
 	case len(r.Body) == 0:
 		return k.unusable(r.Status, ReasonTruncated, "empty body", nil)
 	}
+	err := k.check(r.Body)
+	if err == nil {
+		return nil // whatever type it was declared as
+	}
 	if kind, ok := jsonType(r.Header); !ok {
 		return k.unusable(r.Status, ReasonNotJSON, kind, nil)
 	}
-	if err := k.check(r.Body); err != nil {
-		return k.shapeError(r.Status, err)
-	}
-	return nil
+	return k.shapeError(r.Status, err)
 }
 
 func redirectHost(h http.Header) string {
@@ -129,7 +130,8 @@ func redirectHost(h http.Header) string {
 	return "to " + u.Host
 }
 
-// jsonType accepts a missing type: what the body is, check decides.
+// jsonType tells what a body that cannot be used was declared as; false if that
+// is not JSON.
 func jsonType(h http.Header) (string, bool) {
 	v := h.Get("Content-Type")
 	if v == "" {

@@ -62,6 +62,7 @@ type place struct {
 }
 
 // rows is what one request of a list answered. More says that next leads on.
+// The limit asked for says nothing: Close may give less (fault A26).
 type rows struct {
 	data []closeapi.RawMessage
 	bad  []closeapi.Rejected
@@ -79,6 +80,9 @@ type search struct {
 	skip   map[string]bool
 	list   func(ctx context.Context, at place, limit int) (rows, error)
 	page   engine.Page
+	// unordered: the order asked for is not kept, so that there is no date from
+	// which to go on, and the list has to be read to its end.
+	unordered bool
 }
 
 // byList reports whether the records come from their list: that of
@@ -110,9 +114,16 @@ func (s *search) run(ctx context.Context) error {
 		read += n
 		// With no readable date in a whole page both are zero, and the caller
 		// could not re-anchor: reading on is right as well.
-		s.page.Full = n >= limit
+		s.page.Full = n > 0 && (got.more || n >= limit)
 		switch {
-		case !s.page.Full || !to.Equal(first):
+		case !s.page.Full:
+			return nil
+		case s.unordered && got.more:
+			at = got.next
+		case s.unordered:
+			s.page.Full = false
+			return nil
+		case !to.Equal(first):
 			return nil
 		case got.more:
 			at = got.next
@@ -131,6 +142,7 @@ func (s *search) run(ctx context.Context) error {
 
 // take decodes rows and tells the first and last of their dates.
 func (s *search) take(got rows) (from, to time.Time) {
+	falls := 0
 	for _, bad := range got.bad {
 		s.page.Bad = append(s.page.Bad, bad.Err)
 	}
@@ -147,11 +159,17 @@ func (s *search) take(got rows) (from, to time.Time) {
 		if from.IsZero() {
 			from = at
 		}
+		if at.Before(to) {
+			falls++
+		}
 		to = at
 		if !s.skip[rec.ID] {
 			s.page.Records = append(s.page.Records, rec)
 		}
 	}
+	// A few are edits that the index has not seen yet, in their place by the
+	// old date.
+	s.unordered = s.unordered || 4*falls > len(got.data)
 	return from, to
 }
 
@@ -234,7 +252,7 @@ func (s *search) opportunities(ctx context.Context, at place, limit int) (rows, 
 		return rows{}, err
 	}
 	n := len(page.Data) + len(page.Rejected)
-	return rows{page.Data, page.Rejected, place{skip: at.skip + n}, n > 0}, nil
+	return rows{page.Data, page.Rejected, place{skip: at.skip + n}, page.HasMore}, nil
 }
 
 // span is the filter on the date that orders this search.

@@ -16,16 +16,19 @@ type catalogue struct {
 	mu     sync.Mutex
 	fields map[string]CustomField // by "custom.cf_…"
 	gone   map[string]bool        // asked for, and not there
+	// incomplete: Close does not list all fields to this key, so that one that
+	// is not listed has to be taken for one that exists.
+	incomplete bool
 }
 
-func (c *catalogue) set(list []CustomField) {
+func (c *catalogue) set(list []CustomField, incomplete bool) {
 	fields := make(map[string]CustomField, len(list))
 	for _, f := range list {
 		fields["custom."+f.ID] = f
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fields = fields
+	c.fields, c.incomplete = fields, incomplete
 }
 
 // rests reports whether a custom field does not exist any more, or is being
@@ -36,6 +39,9 @@ func (c *catalogue) rests(name string, fresh bool) (rests, known bool) {
 	defer c.mu.Unlock()
 	if f, ok := c.fields[name]; ok {
 		return f.Converting, true
+	}
+	if c.incomplete {
+		return false, true
 	}
 	if fresh {
 		if c.gone == nil {

@@ -117,13 +117,16 @@ type Remote interface {
 	Requests() int64
 }
 
-// Reference is Close's catalogue: who and which statuses and fields exist.
+// Reference is Close's catalogue: who and which statuses and fields exist. A
+// nil list could not be read, as for want of a permission; what is known of it
+// stays.
 type Reference struct {
 	Users         []User
 	LeadStatuses  []LeadStatus
 	Pipelines     []Pipeline
 	Opportunities []OpportunityStatus
 	CustomFields  []CustomField
+	Incomplete    bool // further custom fields may exist
 }
 
 // The rows of crm's reference tables.

@@ -126,6 +126,6 @@ func (e *Engine) Reference(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("engine.Reference: %w", err)
 	}
-	e.catalogue.set(ref.CustomFields)
+	e.catalogue.set(ref.CustomFields, ref.Incomplete)
 	return e.Local.SaveReference(ctx, ref)
 }

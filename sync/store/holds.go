@@ -105,7 +105,8 @@ func (s *Store) FinishRun(ctx context.Context, id int64, seen, changed, requests
 }
 
 // SaveReference mirrors Close's catalogue into the reference tables; what is
-// no longer there goes, and what is the same is not written.
+// no longer there goes, what is the same is not written, and what could not be
+// read stays.
 func (s *Store) SaveReference(ctx context.Context, r engine.Reference) error {
 	return s.tx(ctx, func(tx pgx.Tx) error {
 		if err := mirror(ctx, tx, "users", []string{"email", "first_name", "last_name", "active"}, r.Users, func(u engine.User) []any {
@@ -131,6 +132,9 @@ func (s *Store) SaveReference(ctx context.Context, r engine.Reference) error {
 }
 
 func mirror[T any](ctx context.Context, tx pgx.Tx, name string, columns []string, list []T, values func(T) []any) error {
+	if list == nil {
+		return nil
+	}
 	set, params, differ, target := "", "$1", "", quote("crm", name)
 	for i, c := range columns {
 		if i > 0 {

@@ -18,6 +18,7 @@ type Remote struct {
 	Marker  string            // what the marker field holds; "" if the reading does not say
 	Record  Record            // only mapped fields that the reading contains
 	Nested  []Remote          // contacts and opportunities inside a lead
+	Whole   bool              // a lead that came with every list of Nested asked for
 	Raw     []byte            // the JSON it was read from; not retained for nested ones
 	Invalid map[string]string // fields whose value has an impossible type, with the reason (fault A15)
 }
@@ -92,6 +93,7 @@ type reading struct {
 	text   []byte // the whole text, for offsets
 	nested map[string]*Object
 	hasID  bool
+	lists  int // of nested, seen
 }
 
 // decodeObject reads the object obj, a part of text.
@@ -109,7 +111,20 @@ func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remot
 			return Remote{}, &DecodeError{"/" + name, r.offset(value), err.Error()}
 		}
 	}
+	r.Whole = r.lists == len(nested)
+	for i := range r.Nested {
+		if _, mapped := nested[r.Nested[i].Type].Field("lead_id"); mapped {
+			r.Nested[i].belongTo(r.ID)
+		}
+	}
 	return r.Remote, nil
+}
+
+// belongTo fills in the lead of a record that was read inside it.
+func (r *Remote) belongTo(lead string) {
+	if _, told := r.Record["lead_id"]; !told && r.Invalid["lead_id"] == "" && lead != "" {
+		r.Record["lead_id"] = TextValue(lead)
+	}
 }
 
 // DecodePart reads some fields of an object, such as the previous_data of an
@@ -214,6 +229,7 @@ func (r *reading) takeNested(o *Object, value []byte) error {
 	if value[0] != '[' {
 		return errors.New("a list expected, got " + kindOf(value))
 	}
+	r.lists++
 	n := 0
 	for item := range items(value) {
 		if item[0] != '{' {

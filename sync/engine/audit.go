@@ -65,16 +65,14 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 	}
 	shown := &idSet{ids: map[uint64]struct{}{}}
 	marked := &twins{first: map[string]string{}, more: map[string][]string{}}
-	roots, nested := types, false
-	if len(types) == len(e.Objects) {
-		roots, nested = e.roots(), e.nested()
-	}
-	for _, t := range roots {
+	var below children
+	read := func(t string, nested, _ bool) error {
 		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested}
 		w.apply = func(ctx context.Context, p Page, _ *Checkpoint) error {
 			e.logBad(p)
 			shown.add(p.Records)
 			marked.add(p.Records)
+			below.note(p.Records)
 			n, err := e.applyPage(ctx, p.Records, Cause{"source": "audit"}, run, false, nil)
 			changed.Add(int64(n))
 			if total := seen.Add(int64(count(p.Records))); progress != nil {
@@ -82,8 +80,17 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 			}
 			return err
 		}
-		if err := w.run(ctx, time.Time{}, started.Add(time.Minute)); err != nil {
+		return w.run(ctx, time.Time{}, started.Add(time.Minute))
+	}
+	if len(types) == len(e.Objects) {
+		if err := e.walkTypes(ctx, &below, read); err != nil {
 			return err
+		}
+	} else {
+		for _, t := range types {
+			if err := read(t, false, false); err != nil {
+				return err
+			}
 		}
 	}
 	for _, t := range types {

@@ -109,14 +109,16 @@ func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to tim
 	}
 	var seen, changed atomic.Int64
 	before := e.Remote.Requests()
-	for _, t := range e.roots() {
-		w := &walk{Engine: e, objectType: t, field: "date_created", nested: e.nested()}
-		if len(e.roots()) == 1 {
+	var below children
+	read := func(t string, nested, only bool) error {
+		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested}
+		if only {
 			w.stream = cp.Stream
 			w.resume(cp)
 		}
 		w.apply = func(ctx context.Context, p Page, at *Checkpoint) error {
 			e.logBad(p)
+			below.note(p.Records)
 			n, err := e.applyPage(ctx, p.Records, Cause{"source": kind}, run, kind == "backfill", at)
 			changed.Add(int64(n))
 			if total := seen.Add(int64(count(p.Records))); progress != nil {
@@ -124,15 +126,38 @@ func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to tim
 			}
 			return err
 		}
-		if err = w.run(ctx, time.Time{}, to); err != nil {
-			break
-		}
+		return w.run(ctx, time.Time{}, to)
 	}
+	err = e.walkTypes(ctx, &below, read)
 	finished := e.Local.FinishRun(context.WithoutCancel(ctx), run, seen.Load(), changed.Load(), e.Remote.Requests()-before, err)
 	if err == nil {
 		err = finished
 	}
 	return seen.Load(), err
+}
+
+// walkTypes reads every type: the leads with what belongs to them, and what they
+// did not tell; or each by itself. only says that no other type is read.
+func (e *Engine) walkTypes(ctx context.Context, below *children, read func(objectType string, nested, only bool) error) error {
+	roots := e.roots()
+	for _, t := range roots {
+		if err := read(t, e.nested(), len(roots) == 1); err != nil {
+			return err
+		}
+	}
+	if !e.nested() {
+		return nil
+	}
+	untold, err := below.untold(ctx, e)
+	if err != nil {
+		return err
+	}
+	for _, t := range untold {
+		if err := read(t, false, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) logBad(p Page) {

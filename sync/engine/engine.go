@@ -39,6 +39,7 @@ type Local interface {
 	Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error)
 	AuditRows(ctx context.Context, objectType string) (marked int, err error)
 	Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error)
+	Known(ctx context.Context, objectType string) (int, error)
 	ReportTwins(ctx context.Context, objectType string, groups [][]string) error
 	StartRun(ctx context.Context, kind, objectType string) (int64, error)
 	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
@@ -104,6 +105,8 @@ type Remote interface {
 	Search(ctx context.Context, objectType, field string, w Window, nested bool, skip map[string]bool) (Page, error)
 	// Newest is the greatest value of the field; zero when unknown.
 	Newest(ctx context.Context, objectType, field string) (time.Time, error)
+	// Count is how many records of a type there are; false if Close does not say.
+	Count(ctx context.Context, objectType string) (int, bool, error)
 	// Events walks the event log from the newest back to since.
 	Events(ctx context.Context, since time.Time, each func([]Event) error) (newest time.Time, err error)
 	// Created lists what was created since then, from the event log: all that

@@ -16,18 +16,16 @@ import (
 const walkers = 7
 
 // segment is a span of a walk still to be read. Cursor is the greatest value
-// wholly processed; records at it are read again.
+// wholly processed; records at it are read again. The last one has no end:
+// what is dated later than the present by anybody's clock is read as well.
 type segment struct {
 	Cursor time.Time `json:"cursor"`
-	End    time.Time `json:"end"`
+	End    time.Time `json:"end"` // zero for none
 	Done   bool      `json:"done,omitempty"`
 	seen   map[string]bool
 	busy   bool
 	pace   float64 // records per second of the window, by its last page
 }
-
-// left estimates how many records a window still holds.
-func (s *segment) left() float64 { return s.pace * s.End.Sub(s.Cursor).Seconds() }
 
 // worthSplitting is how many records must be left in a window for a second
 // walker to be worth its extra, mostly short, last page.
@@ -43,12 +41,26 @@ type walk struct {
 	stream     string // checkpoint; "" for none
 	mu         sync.Mutex
 	segments   []*segment
+	to         time.Time // about where the records end, to cut windows by
 	apply      func(ctx context.Context, page Page, cp *Checkpoint) error
 }
 
+// end is where a segment ends, about.
+func (w *walk) end(s *segment) time.Time {
+	if s.End.IsZero() {
+		return w.to
+	}
+	return s.End
+}
+
+// left estimates how many records a window still holds.
+func (w *walk) left(s *segment) float64 { return s.pace * w.end(s).Sub(s.Cursor).Seconds() }
+
+// run reads all from a date on. to is about where the records end.
 func (w *walk) run(ctx context.Context, from, to time.Time) error {
+	w.to = to
 	if len(w.segments) == 0 {
-		if err := w.begin(ctx, from, to); err != nil {
+		if err := w.begin(ctx, from); err != nil {
 			return err
 		}
 	}
@@ -71,8 +83,8 @@ func (w *walk) run(ctx context.Context, from, to time.Time) error {
 
 // begin reads the first page, which tells where the records start, and cuts
 // the rest into equal windows.
-func (w *walk) begin(ctx context.Context, from, to time.Time) error {
-	first := &segment{Cursor: from, End: to, seen: map[string]bool{}, busy: true}
+func (w *walk) begin(ctx context.Context, from time.Time) error {
+	first := &segment{Cursor: from, seen: map[string]bool{}, busy: true}
 	w.segments = []*segment{first}
 	var newest time.Time
 	var more bool
@@ -91,12 +103,12 @@ func (w *walk) begin(ctx context.Context, from, to time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	start := first.Cursor
-	if newest.Before(start) || newest.After(to) {
-		newest = to
+	if newest.After(start) {
+		w.to = newest
 	}
-	width := newest.Sub(start) / walkers
+	width := w.to.Sub(start) / walkers
 	first.busy = false
-	if width < time.Second || first.pace*newest.Sub(start).Seconds() < worthSplitting {
+	if width < time.Second || w.left(first) < worthSplitting {
 		return nil
 	}
 	first.End = start.Add(width)
@@ -104,7 +116,7 @@ func (w *walk) begin(ctx context.Context, from, to time.Time) error {
 	for i := 1; i < walkers; i++ {
 		end := edge(i + 1)
 		if i == walkers-1 {
-			end = to
+			end = time.Time{}
 		}
 		w.segments = append(w.segments, &segment{Cursor: edge(i), End: end, seen: map[string]bool{}})
 	}
@@ -124,14 +136,14 @@ func (w *walk) take() *segment {
 			s.busy = true
 			return s
 		}
-		if longest == nil || s.left() > longest.left() {
+		if longest == nil || w.left(s) > w.left(longest) {
 			longest = s
 		}
 	}
-	if longest == nil || longest.left() < worthSplitting || longest.End.Sub(longest.Cursor) < 2*time.Second {
+	if longest == nil || w.left(longest) < worthSplitting || w.end(longest).Sub(longest.Cursor) < 2*time.Second {
 		return nil
 	}
-	middle := longest.Cursor.Add(longest.End.Sub(longest.Cursor) / 2)
+	middle := longest.Cursor.Add(w.end(longest).Sub(longest.Cursor) / 2)
 	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}}
 	longest.End = middle
 	w.segments = append(w.segments, half)

@@ -94,6 +94,13 @@ func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
 	return marked, nil
 }
 
+// Known is how many records of a type are known to be in Close.
+func (s *Store) Known(ctx context.Context, objectType string) (n int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
+		AND state <> 'deleted'`, s.id, objectType).Scan(&n)
+	return n, err
+}
+
 // Unseen lists the Close ids of every record that should be visible in Close.
 // since is in Close's time and so is what it is compared with: our clock may be
 // hours apart (fault A30).

@@ -49,7 +49,7 @@ func (s *Server) list(c *call, kind string) *answer {
 	if more || !s.opt.NoHasMore {
 		body["has_more"] = more
 	}
-	if kind != "contact" {
+	if kind != "contact" && !s.opt.NoCounts {
 		body["total_results"] = total
 	}
 	return &answer{200, body}
@@ -128,7 +128,7 @@ func (s *Server) sortList(c *call, kind string, found []*record) {
 		by = func(r *record) time.Time { return r.created }
 	}
 	order, descending := c.query.Get("_order_by"), true
-	if order != "" && kind == "opportunity" {
+	if order != "" && kind == "opportunity" && !s.opt.NoOrder {
 		order, descending = strings.TrimPrefix(order, "-"), strings.HasPrefix(order, "-")
 		switch order {
 		case "date_created":

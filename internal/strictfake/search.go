@@ -47,7 +47,11 @@ func (s *Server) search(c *call) *answer {
 		return a
 	}
 	var found []hit
-	for _, id := range s.order {
+	order := slices.Clone(s.order)
+	if s.opt.NoOrder {
+		slices.Reverse(order)
+	}
+	for _, id := range order {
 		r := s.records[id]
 		state := r.indexed(s.opt.Lag)
 		if r.kind == kind && state != nil && q.match(query, r, state) {
@@ -99,6 +103,9 @@ func (s *Server) sortHits(c *call, kind string, found []hit) *answer {
 			s.violate("POST data/search/: sort by %v", rule)
 			return refuse(400, "cannot be sorted by this")
 		}
+		if s.opt.NoOrder {
+			continue
+		}
 		slices.SortStableFunc(found, func(a, b hit) int {
 			n := strings.Compare(a.state[name].(string), b.state[name].(string))
 			if m["direction"] == "desc" {
@@ -143,7 +150,7 @@ func (s *Server) searchPage(c *call, kind string, found []hit, limit int) *answe
 	if offset+len(page) < limited {
 		body["cursor"] = s.remember(cursor{query: string(identity), offset: offset + len(page), issued: time.Now()})
 	}
-	if c.body["include_counts"] == true {
+	if c.body["include_counts"] == true && !s.opt.NoCounts {
 		body["count"] = map[string]any{"limited": limited, "total": total}
 	}
 	return &answer{200, body}

@@ -29,6 +29,8 @@ type Options struct {
 	RateForm    string        // separator of the RateLimit header; "" sends none
 	PerSecond   int           // requests of one group in a second before 429; 0: no limit
 	NoHasMore   bool          // the last page of a list lacks has_more
+	NoOrder     bool          // lists and searches come in an order of their own
+	NoCounts    bool          // neither searches nor lists tell totals
 	NoEventData bool          // events lack data and previous_data, as for keys of no admin
 	PlainText   bool          // answers are declared as text/plain
 	Created     int           // status of a POST that made something; 200 if 0

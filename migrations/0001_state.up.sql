@@ -129,7 +129,10 @@ CREATE TABLE closesync.intents (
     marker      text,
     -- A moment not after the sending, in Close's time.
     close_at    timestamptz,
+    -- 'ambiguous': several records of Close, its candidates, could be the effect
+    -- of a create; a person decides.
     state       text NOT NULL DEFAULT 'open',
+    candidates  text[],
     error       text,
     created_at  timestamptz NOT NULL DEFAULT closesync.clock(),
     sent_at     timestamptz,

@@ -130,3 +130,38 @@ func TestFault_S21_EditBetweenReadingAndWrite(t *testing.T) {
 	require.Equal(t, "meanwhile", w.field(id, "description"))
 	w.rest()
 }
+
+// When nobody can tell which record a lost create made, a person decides; until
+// then nothing is created again, and new records of others do not wait.
+func TestFault_S16_SeveralCandidatesWaitForAPerson(t *testing.T) {
+	w := world(t, nil)
+	// Another program with the same key makes the same lead at the same time.
+	w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultCutAfter, Times: 1})
+	w.SQL("INSERT INTO crm.leads (name) VALUES ('Ambiguous')")
+	_, err := w.Engine.Run(context.Background())
+	require.NoError(t, err)
+	_, err = w.Remote.Create(context.Background(), "lead", mapping.Record{"name": mapping.TextValue("Ambiguous")}, "")
+	require.NoError(t, err)
+	look := func() { w.Settle(); w.Tail(); w.Search(); w.Audit() }
+	look()
+	key := w.Get("SELECT id FROM crm.leads WHERE name = 'Ambiguous'")
+	require.Equal(t, "ambiguous", w.Get("SELECT error_class FROM closesync.record_status WHERE local_key = $1 AND object_type = 'lead'", key))
+	require.Len(t, w.ids("lead"), 6)
+	require.Equal(t, "2", w.Get("SELECT count(*) FROM closesync.record_status WHERE error_class = 'ambiguous' AND close_id IS NOT NULL"), "the candidates say so too")
+
+	other, err := w.Close.Create("lead", map[string]any{"name": "Somebody else's"})
+	require.NoError(t, err)
+	look()
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM crm.leads WHERE close_id = $1", other), "it holds up nobody else")
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM crm.leads WHERE name = 'Ambiguous'"), "no candidate has a row of its own")
+	w.SQL("UPDATE crm.leads SET description = 'edited meanwhile' WHERE id = $1", key)
+	look()
+	require.Len(t, w.ids("lead"), 7, "an edit does not create it again")
+
+	chosen := w.Get("SELECT candidates[1] FROM closesync.intents WHERE state = 'ambiguous'")
+	w.SQL("UPDATE crm.leads SET close_id = $1 WHERE id = $2", chosen, key)
+	w.all()
+	require.Equal(t, "edited meanwhile", w.field(chosen, "description"))
+	require.Equal(t, "2", w.Get("SELECT count(*) FROM crm.leads WHERE name = 'Ambiguous'"), "the other one is a lead of its own")
+	w.rest()
+}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"closesync/mapping"
@@ -22,18 +23,47 @@ func (r *round) settleCreate(st *State, c *Claim, open OpenCreate) {
 
 // Creating tells which creates of a type have no answer yet.
 type Creating struct {
-	Unmarked bool            // one that carries no marker
-	Markers  map[string]bool // those of the others
+	Markers    map[string]bool // of those that carry one
+	Candidates map[string]bool // Close ids that a person must choose from
+	unmarked   bool
+	since      time.Time // Close's time before the first unmarked one; zero: not known
+}
+
+// AddUnmarked adds a create without a marker that was sent after since, in
+// Close's time; the zero time if that is not known.
+func (c *Creating) AddUnmarked(since time.Time) {
+	if !c.unmarked || since.Before(c.since) {
+		c.since = since
+	}
+	c.unmarked = true
 }
 
 // mayBe reports whether a record may be the effect of one of them. A reading
-// that is not of the record itself may lack its marker.
+// that is not of the record itself may lack its marker. What Close made before
+// the create was sent is not its effect: people's own new records do not wait.
 func (c Creating) mayBe(rd Reading) bool {
-	if rd.Remote.Marker == "" {
-		return c.Unmarked || (len(c.Markers) > 0 && !rd.Fresh)
+	if c.Candidates[rd.Remote.ID] {
+		return true
 	}
-	return c.Markers[rd.Remote.Marker]
+	if rd.Remote.Marker != "" {
+		return c.Markers[rd.Remote.Marker]
+	}
+	older := !c.since.IsZero() && !rd.Remote.Created.IsZero() && rd.Remote.Created.Before(c.since.Add(-2*time.Second))
+	return (c.unmarked && !older) || (len(c.Markers) > 0 && !rd.Fresh)
 }
+
+// waitForCreate puts off a record of Close that may be the effect of a create
+// of ours: until its answer is known, or until a person has chosen.
+func waitForCreate(st *State, c *Claim) {
+	if !st.Creating.Candidates[st.CloseID] {
+		c.Retry = 500 * time.Millisecond
+		return
+	}
+	st.Outcome = &Outcome{Status: Errored, Class: classAmbiguous, Cause: c.Cause,
+		Error: "may be the effect of a create whose answer was lost; a person has to choose among several"}
+}
+
+const classAmbiguous = "ambiguous"
 
 type unsettled struct {
 	record int64
@@ -145,10 +175,7 @@ func (r *round) settleOne(ctx context.Context, u unsettled, fits []Found) (taken
 		}
 		return "", r.again1(ctx, st, c, func(Present, *State) { c.Retry = time.Microsecond })
 	case u.Marker == "" && len(fits) > u.Twins:
-		return "", r.again1(ctx, st, c, func(_ Present, now *State) {
-			now.Outcome = &Outcome{Status: Errored, Class: "ambiguous",
-				Error: "the answer to the create was lost and several records in Close could be its effect; link one by hand", Plan: reconcile.Plan{Base: now.Base}}
-		})
+		return "", r.ambiguous(ctx, u, fits)
 	}
 	adopted := fits[0].Remote
 	err = r.again1(ctx, st, c, func(present Present, now *State) {
@@ -160,4 +187,36 @@ func (r *round) settleOne(ctx context.Context, u unsettled, fits []Found) (taken
 		return "", err
 	}
 	return adopted.ID, r.Local.FinishIntent(ctx, u.Intent, "done", "")
+}
+
+// ambiguous parks a row whose create had an effect that cannot be told from
+// other records. The candidates get no rows of their own until a person has
+// linked one; the create is not repeated before that.
+func (r *round) ambiguous(ctx context.Context, u unsettled, fits []Found) error {
+	ids := make([]string, len(fits))
+	for i, f := range fits {
+		ids[i] = f.ID
+	}
+	slices.Sort(ids)
+	if err := r.Local.SetCandidates(ctx, u.Intent, ids); err != nil {
+		return err
+	}
+	gone := false
+	err := r.again1(ctx, &State{ID: u.record, Type: u.typ}, r.claims[u.record], func(_ Present, now *State) {
+		if gone = !now.Local.Exists; gone {
+			now.Outcome = &Outcome{Status: Deleted}
+			return
+		}
+		now.Outcome = &Outcome{Status: Errored, Class: classAmbiguous, Plan: reconcile.Plan{Base: now.Base},
+			Error: "the answer to the create was lost, and each of these could be its effect: " + strings.Join(ids, ", ") +
+				"; write the right one's id into the row, or delete the row and insert it anew if none is"}
+	})
+	if err != nil || !gone {
+		return err
+	}
+	// Nobody waits for it any more, so that each is a record of its own.
+	if err := r.Local.FinishIntent(ctx, u.Intent, "failed", "the row is gone"); err != nil {
+		return err
+	}
+	return r.Local.Mark(ctx, u.typ, ids, Cause{"source": "operator"}, 1)
 }

@@ -118,8 +118,8 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 			}
 			return
 		}
-		if st.Creating.mayBe(rd) && !st.Local.Exists && st.Base == nil {
-			c.Retry = 500 * time.Millisecond
+		if st.Base == nil && !st.Local.Exists && st.Creating.mayBe(rd) {
+			waitForCreate(st, c)
 			return
 		}
 		// A field of an impossible type says nothing: it must not look empty.

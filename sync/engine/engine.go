@@ -24,6 +24,8 @@ type Local interface {
 	Mark(ctx context.Context, objectType string, closeIDs []string, cause Cause, priority int) error
 	NextDue(ctx context.Context) (time.Duration, bool, error)
 	FinishIntent(ctx context.Context, id int64, state, problem string) error
+	// SetCandidates leaves an open create to a person.
+	SetCandidates(ctx context.Context, intent int64, closeIDs []string) error
 	JournalPush(ctx context.Context, st *State, action, closeID string, old, sent mapping.Record, cause Cause) error
 	OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]OpenCreate, error)
 	OpenUpdates(ctx context.Context, recordIDs []int64) (map[int64][]OpenUpdate, error)

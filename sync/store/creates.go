@@ -19,8 +19,8 @@ func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]e
 		SELECT i.id, i.record_id, i.sent::text, coalesce(i.marker, ''), i.close_at,
 		       extract(epoch FROM clock_timestamp() - i.created_at)::float8,
 		       (SELECT count(*) FROM closesync.intents o WHERE o.connection = i.connection AND o.object_type = i.object_type
-		        AND o.action = 'create' AND o.state IN ('open', 'unknown') AND o.sent = i.sent)
-		FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = ANY ($2) AND i.action = 'create' AND i.state IN ('open', 'unknown')
+		        AND o.action = 'create' AND o.state IN ('open', 'unknown', 'ambiguous') AND o.sent = i.sent)
+		FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = ANY ($2) AND i.action = 'create' AND i.state IN ('open', 'unknown', 'ambiguous')
 		ORDER BY i.id`, s.id, recordIDs)
 	if err != nil {
 		return nil, err

@@ -46,7 +46,15 @@ RETURNING id, coalesce(marker, '')`
 // worker that lost its claim does not overrule what another has found out.
 func (s *Store) FinishIntent(ctx context.Context, id int64, state, problem string) error {
 	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = $2, error = $3, finished_at = closesync.clock()
-		WHERE id = $1 AND state IN ('open', 'unknown')`, id, state, some(problem))
+		WHERE id = $1 AND state IN ('open', 'unknown', 'ambiguous')`, id, state, some(problem))
+	return err
+}
+
+// SetCandidates leaves a create of unknown outcome to a person, who chooses
+// among records of Close.
+func (s *Store) SetCandidates(ctx context.Context, intent int64, closeIDs []string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = 'ambiguous', candidates = $2
+		WHERE id = $1 AND state IN ('open', 'unknown', 'ambiguous')`, intent, closeIDs)
 	return err
 }
 

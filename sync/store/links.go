@@ -57,5 +57,24 @@ func (s *Store) linkOne(ctx context.Context, q Querier, t *table, id int64, key,
 	}
 	_, err = q.Exec(ctx, `UPDATE closesync.records SET local_key = $4, local_xid = NULL WHERE connection = $1 AND object_type = $2 AND close_id = $3`,
 		s.id, t.object.Type, closeID, key)
-	return err
+	if err != nil {
+		return err
+	}
+	return s.chosen(ctx, q, t.object.Type, id)
+}
+
+// chosen ends a create that a person had to decide, by giving its row a Close
+// id: the other candidates are records of their own.
+func (s *Store) chosen(ctx context.Context, q Querier, objectType string, record int64) error {
+	rows, err := q.Query(ctx, `WITH ended AS (UPDATE closesync.intents SET state = 'done', finished_at = closesync.clock()
+			WHERE connection = $1 AND record_id = $2 AND state = 'ambiguous' RETURNING candidates)
+		SELECT DISTINCT unnest(candidates) FROM ended`, s.id, record)
+	if err != nil {
+		return err
+	}
+	candidates, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(candidates) == 0 {
+		return err
+	}
+	return s.markRemote(ctx, q, objectType, candidates, true)
 }

@@ -321,27 +321,49 @@ func (s *Store) noteCreating(ctx context.Context, tx pgx.Tx, objectType string, 
 	if !unknown {
 		return nil
 	}
-	rows, err := tx.Query(ctx, `SELECT DISTINCT coalesce(marker, '') FROM closesync.intents
-		WHERE connection = $1 AND object_type = $2 AND action = 'create' AND state IN ('open', 'unknown')`, s.id, objectType)
+	creating, err := s.creates(ctx, tx, objectType)
 	if err != nil {
 		return err
-	}
-	markers, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	creating := engine.Creating{Markers: map[string]bool{}}
-	for _, m := range markers {
-		if m == "" {
-			creating.Unmarked = true
-			continue
-		}
-		creating.Markers[m] = true
 	}
 	for _, st := range states {
 		st.Creating = creating
 	}
 	return nil
+}
+
+// creates gathers the creates of a type without an answer. One that a person
+// must decide keeps only its candidates back, as long as its row waits.
+func (s *Store) creates(ctx context.Context, q Querier, objectType string) (engine.Creating, error) {
+	c := engine.Creating{Markers: map[string]bool{}, Candidates: map[string]bool{}}
+	rows, err := q.Query(ctx, `SELECT coalesce(i.marker, ''), coalesce(i.close_at, '-infinity'::timestamptz) = '-infinity'::timestamptz,
+		       i.close_at, i.state = 'ambiguous', i.candidates
+		FROM closesync.intents i JOIN closesync.records r ON r.id = i.record_id
+		WHERE i.connection = $1 AND i.object_type = $2 AND i.action = 'create'
+		  AND (i.state IN ('open', 'unknown') OR (i.state = 'ambiguous' AND r.state = 'error' AND r.close_id IS NULL))`, s.id, objectType)
+	if err != nil {
+		return c, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var marker string
+		var always, ambiguous bool
+		var since *time.Time
+		var candidates []string
+		if err := rows.Scan(&marker, &always, &since, &ambiguous, &candidates); err != nil {
+			return c, err
+		}
+		switch {
+		case ambiguous:
+			for _, id := range candidates {
+				c.Candidates[id] = true
+			}
+		case marker != "":
+			c.Markers[marker] = true
+		default:
+			c.AddUnmarked(deref(since))
+		}
+	}
+	return c, rows.Err()
 }
 
 // creating reports whether a create of a type is under way.

@@ -36,7 +36,6 @@ type call struct {
 	path      string
 	tzOffset  float64 // hours, from x-tz-offset
 	meta      map[string]any
-	noEvents  bool
 }
 
 // Key is an admin's API key, whole: the text before the dot is its id.

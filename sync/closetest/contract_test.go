@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,10 +57,57 @@ func TestContract_Shapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) { requireShape(t, want, have, "$") })
 	}
 
+	b.ok("PUT", "/lead/"+lead+"/", obj{"name": "Renamed"})
+	requireShape(t, sample(t, "event-lead-updated"), newest("object_type=lead&action=updated"), "$")
+	b.ok("PUT", "/contact/"+cont+"/", obj{"title": "COO"})
+	requireShape(t, sample(t, "event-contact-updated"), newest("object_type=contact&action=updated"), "$")
+	b.ok("POST", "/opportunity/", obj{"lead_id": lead, "value": 1})
+	requireShape(t, sample(t, "event-opportunity-created-by-own-key"), newest("object_type=opportunity&action=created"), "$")
+	_, err := b.BulkEdit(obj{"type": "id", "value": lead}, obj{"status_id": b.cat.leadStatuses[2].id})
+	require.NoError(t, err)
+	bulk := newest("object_type=lead&action=updated")
+	requireShape(t, sample(t, "event-bulk-edit-lead-updated"), bulk, "$")
+	require.Regexp(t, `^bulk_[0-9A-Za-z]{22}$`, bulk.(obj)["meta"].(obj)["bulk_action_id"])
+	doomed := b.newLead(obj{"name": "Doomed", "contacts": []any{obj{"name": "Ines", "phones": []any{obj{"phone": "+14155550142"}},
+		"emails": []any{obj{"email": "a@b.example"}}, "urls": []any{obj{"url": "c.example"}}}}})
+	b.ok("DELETE", "/lead/"+doomed+"/", nil)
+	requireShape(t, sample(t, "event-contact-deleted-by-lead-delete"), newest("object_type=contact&action=deleted"), "$")
+	requireShape(t, sample(t, "event-lead-deleted"), newest("object_type=lead&action=deleted"), "$")
+
 	b.ok("POST", "/lead/merge/", obj{"source": lead, "destination": other})
 	requireShape(t, sample(t, "event-lead-merged"), newest("object_type=lead&action=merged"), "$")
 	requireShape(t, sample(t, "event-contact-updated-by-merge"), newest("object_type=contact&action=updated"), "$")
 	requireShape(t, sample(t, "event-lead-deleted-by-merge"), newest("object_type=lead&action=deleted"), "$")
+}
+
+// TestContract_Requests sends the sample requests, with ids that exist here.
+func TestContract_Requests(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Leads: 2})
+	lead := b.List("lead")[0]
+	renamed := func(m any, custom string) obj {
+		out := obj{}
+		for k, v := range m.(obj) {
+			if strings.HasPrefix(k, "custom.") {
+				k = "custom." + custom
+			}
+			out[k] = v
+		}
+		return out
+	}
+	body := renamed(sample(t, "lead-create-request"), b.CustomField("lead", "External ID"))
+	body["status_id"] = lead["status_id"]
+	made := b.ok("POST", "/lead/", body)
+	require.Len(t, made["contacts"], 1)
+	require.Equal(t, body["name"], made["name"])
+	body = renamed(sample(t, "opportunity-create-request"), b.CustomField("opportunity", "Deal key"))
+	body["lead_id"], body["contact_id"] = made["id"], made["contacts"].([]any)[0].(obj)["id"]
+	body["user_id"], body["status_id"] = b.cat.users[1].id, b.cat.pipelines[0].statuses[0].id
+	require.EqualValues(t, 1250000, b.ok("POST", "/opportunity/", body)["value"])
+	require.Len(t, rows(b.ok("POST", "/data/search/", sample(t, "search-request"))), 1, "the contact made just now")
+	export := b.ok("POST", "/export/lead/", sample(t, "export-lead-request"))
+	require.Equal(t, "done", export["status"])
+	require.Empty(t, b.Violations())
 }
 
 func TestContract_IDs(t *testing.T) {
@@ -141,12 +189,12 @@ func TestContract_RateHeaders(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Limits: Limits{Key: 2, Window: 4 * time.Second}})
 	_, _, h := b.do("GET", "/me/", nil)
-	require.Equal(t, "limit=2, remaining=1, reset=4.000", h.Get("RateLimit"))
+	require.Equal(t, "limit=2, remaining=1, reset=4", h.Get("RateLimit"))
 	b.clock.Advance(800 * time.Millisecond)
 	b.ok("GET", "/me/", nil)
 	code, _, h := b.do("GET", "/me/", nil)
 	require.Equal(t, 429, code)
-	require.Equal(t, "limit=2, remaining=0, reset=3.200", h.Get("RateLimit"))
+	require.Equal(t, "limit=2, remaining=0, reset=3.2", h.Get("RateLimit"))
 	require.Equal(t, "4", h.Get("Retry-After"))
 	require.Empty(t, b.Violations())
 	b.ok("GET", "/user/", nil)
@@ -154,4 +202,16 @@ func TestContract_RateHeaders(t *testing.T) {
 	require.Len(t, b.Violations(), 1)
 	b.clock.Advance(3200 * time.Millisecond)
 	b.ok("GET", "/me/", nil)
+
+	b.SetLimits(Limits{Key: 160, Window: 8 * time.Second})
+	_, _, h = b.do("GET", "/user/", nil)
+	require.Equal(t, sample(t, "ok.headers").(obj)["ratelimit"], h.Get("RateLimit"))
+	for range 159 {
+		b.ok("GET", "/user/", nil)
+	}
+	b.clock.Advance(4800 * time.Millisecond)
+	_, _, h = b.do("GET", "/user/", nil)
+	want := sample(t, "error-429.headers").(obj)
+	require.Equal(t, want["ratelimit"], h.Get("RateLimit"))
+	require.Equal(t, want["retry-after"], h.Get("Retry-After"))
 }

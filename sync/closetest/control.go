@@ -1,10 +1,13 @@
 package closetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,8 +18,14 @@ type controlBody struct {
 	ObjectType  string         `json:"object_type"`
 	ID          string         `json:"id"`
 	Fields      map[string]any `json:"fields"`
+	Query       any            `json:"query"`
 	Source      string         `json:"source"`
 	Destination string         `json:"destination"`
+	Label       string         `json:"label"`
+	FirstName   string         `json:"first_name"`
+	LastName    string         `json:"last_name"`
+	Currency    string         `json:"currency"`
+	Active      bool           `json:"active"`
 	Hidden      bool           `json:"hidden"`
 	Advance     string         `json:"advance"`
 	Leads       int            `json:"leads"`
@@ -24,19 +33,17 @@ type controlBody struct {
 	Role        string         `json:"role"`
 	KeyID       string         `json:"key_id"`
 	Revoked     bool           `json:"revoked"`
+	Group       string         `json:"group"`
+	Requests    int            `json:"requests"`
+
+	raw    []byte
+	method string
+	ctx    context.Context //nolint:containedctx // of the one request the body came with
 }
 
-// serveControl answers /_control/…; see the package comment.
+// serveControl answers /_control/…; the path itself lists the calls.
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
-	var b controlBody
-	if err == nil && len(raw) > 0 {
-		err = json.Unmarshal(raw, &b)
-	}
-	var out any = map[string]any{}
-	if err == nil {
-		out, err = s.control(r, strings.Trim(strings.TrimPrefix(r.URL.Path, "/_control/"), "/"), &b, raw)
-	}
+	out, err := s.control(r)
 	status := 200
 	if err != nil {
 		status = 400
@@ -50,81 +57,27 @@ func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(encode(out))
 }
 
-func (s *Server) control(r *http.Request, what string, b *controlBody, raw []byte) (any, error) {
-	none := map[string]any{}
-	switch what {
-	case "create", "update", "delete", "merge", "get", "list":
-		return s.controlRecord(what, b)
-	case "hide":
-		return none, s.Hide(b.ID, b.Hidden)
-	case "fault":
-		var f Fault
-		if err := json.Unmarshal(raw, &f); err != nil {
-			return nil, err
-		}
-		return map[string]any{"name": s.Fault(f)}, nil
-	case "faults":
-		s.ClearFaults()
-	case "clock":
-		return s.controlClock(b.Advance)
-	case "violations":
-		return map[string]any{"data": append([]string{}, s.Violations()...)}, nil
-	case "requests":
-		if r.Method == http.MethodDelete {
-			s.ResetRequests()
-		}
-		return map[string]any{"data": append([]Request{}, s.Requests()...)}, nil
-	case "webhooks/flush":
-		return map[string]any{"sent": s.DeliverWebhooks(r.Context(), http.DefaultClient)}, nil
-	case "seed":
-		return map[string]any{"leads": s.SeedMore(b.Leads)}, nil
-	case "latency":
-		d, err := time.ParseDuration(b.Latency)
-		if err == nil {
-			s.SetLatency(d)
-		}
-		return none, err
-	case "limits":
-		var l Limits
-		if err := json.Unmarshal(raw, &l); err != nil {
-			return nil, err
-		}
-		s.SetLimits(l)
-	case "key":
-		return map[string]any{"key": s.AddKey(b.Role)}, nil
-	case "key/revoke":
-		s.RevokeKey(b.KeyID, b.Revoked)
-	case "cursors/rotate":
-		s.RotateCursors()
-	default:
-		return nil, sentence(404, "Unknown control call %q.", what)
+func (s *Server) control(r *http.Request) (any, error) {
+	what := strings.Trim(strings.TrimPrefix(r.URL.Path, "/_control/"), "/")
+	if what == "" {
+		return map[string]any{"data": controlCalls}, nil
 	}
-	return none, nil
-}
-
-func (s *Server) controlRecord(what string, b *controlBody) (any, error) {
-	p := s.As(b.Actor)
-	id, err := b.ID, error(nil)
-	switch what {
-	case "create":
-		id, err = p.Create(b.ObjectType, b.Fields)
-	case "update":
-		err = p.Update(id, b.Fields)
-	case "delete":
-		return map[string]any{}, p.Delete(id)
-	case "merge":
-		return map[string]any{}, p.Merge(b.Source, b.Destination)
-	case "list":
-		return map[string]any{"data": append([]map[string]any{}, s.List(b.ObjectType)...)}, nil
+	i := slices.IndexFunc(controlCalls, func(c ControlCall) bool { return c.Name == what })
+	if i < 0 {
+		return nil, sentence(404, "Unknown control call %q; GET /_control/ lists them.", what)
 	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
 		return nil, err
 	}
-	m, ok := s.Get(id)
-	if !ok {
-		return nil, notFound(kindOfID(id))
+	b := controlBody{raw: raw, method: r.Method, ctx: r.Context()}
+	if len(raw) == 0 {
+		b.raw = []byte("{}")
 	}
-	return m, nil
+	if err := json.Unmarshal(b.raw, &b); err != nil {
+		return nil, err
+	}
+	return controlCalls[i].run(s, &b)
 }
 
 func (s *Server) controlClock(advance string) (any, error) {
@@ -139,6 +92,38 @@ func (s *Server) controlClock(advance string) (any, error) {
 		s.opt.Clock.Advance(d)
 	}
 	return map[string]any{"now": s.opt.Now().UTC()}, nil
+}
+
+// setTiming takes durations as texts, by the names of the options.
+func (s *Server) setTiming(raw []byte) error {
+	var given map[string]string
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := map[string]*time.Duration{
+		"consolidation": &s.opt.Consolidation, "webhook_delay": &s.opt.WebhookDelay, "event_lag": &s.opt.EventLag,
+		"event_cursor_life": &s.opt.EventCursorLife, "index_lag": &s.opt.IndexLag, "merge_delay": &s.opt.MergeDelay,
+		"convert_delay": &s.opt.ConvertDelay, "export_delay": &s.opt.ExportDelay,
+	}
+	for name, text := range given {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return err
+		}
+		if known[name] == nil {
+			return badRequest("Unknown timing %q; there are %s.", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+		*known[name] = d
+	}
+	return nil
+}
+
+func (s *Server) setDisorder(raw []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return json.Unmarshal(raw, &s.opt.Webhooks)
 }
 
 // SetLatency delays every answer from now on.

@@ -185,14 +185,12 @@ func (d *customField) scope() string {
 }
 
 func (s *Server) emitCustomField(d *customField, scope, action string) {
-	e := &event{objectType: "custom_fields." + scope, objectID: d.id, action: action,
-		prevData: map[string]any{}, created: s.nowMicros(), updated: s.nowMicros()}
-	if action != "deleted" {
-		e.data = encode(s.customShape(d))
-	} else {
-		e.prevData = s.customShape(d)
+	c := &call{actor: Actor{UserID: s.cat.users[0].id}, requestID: s.shortID("req")}
+	if action == "deleted" {
+		s.emitThing(c, "custom_fields."+scope, d.id, action, nil, s.customShape(d))
+		return
 	}
-	s.addEvent(&call{actor: Actor{UserID: s.cat.users[0].id}, requestID: s.shortID("req")}, e)
+	s.emitThing(c, "custom_fields."+scope, d.id, action, s.customShape(d), map[string]any{})
 }
 
 // AddCustomField defines a field as an admin in the app; the body is that of

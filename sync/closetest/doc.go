@@ -15,27 +15,11 @@
 //
 // With Options.Control, JSON calls under /_control/ let programs in any
 // language act as a person in the app and steer the imitation. They need no
-// key, so serve them on a loopback address only. All are POST unless noted.
+// key, so serve them on a loopback address only.
 //
-//	/_control/create     {"object_type":"lead","fields":{..}}      -> the record
-//	/_control/update     {"id":"lead_..","fields":{..}}            -> the record
-//	/_control/delete     {"id":".."}                               -> {}
-//	/_control/merge      {"source":"lead_..","destination":".."}   -> {}
-//	/_control/get        {"id":".."}                               -> the record
-//	/_control/list       {"object_type":"lead"}                    -> {"data":[..]}
-//	/_control/hide       {"id":"lead_..","hidden":true}            -> {}
-//	/_control/fault      a Fault                                   -> {"name":".."}
-//	/_control/faults     DELETE: remove all faults                 -> {}
-//	/_control/clock      {"advance":"5m"} (virtual clock only); GET reads it
-//	/_control/violations GET                                       -> {"data":[..]}
-//	/_control/requests   GET lists, DELETE forgets                 -> {"data":[..]}
-//	/_control/webhooks/flush  deliver all that is due              -> {"sent":n}
-//	/_control/seed       {"leads":100}: more seeded leads          -> {"leads":n}
-//	/_control/latency    {"latency":"20ms"}                        -> {}
-//	/_control/limits     Limits                                    -> {}
-//	/_control/key        {"role":"user"}: a further key            -> {"key":".."}
-//	/_control/key/revoke {"key_id":"api_..","revoked":true}        -> {}
-//	/_control/cursors/rotate  all cursors handed out become invalid
+//	curl -d '{"object_type":"lead","fields":{"name":"A"}}' http://…/_control/create
+//
+// GET /_control/ lists all calls with what they take; so does [ControlCalls].
 //
 // Durations inside a Fault or Limits ("delay", "window", "grace") are whole
 // nanoseconds; those of clock and latency are texts such as "5m".

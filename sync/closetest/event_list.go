@@ -61,6 +61,7 @@ func (s *Server) eventList(req *request) ([]byte, *apiError) {
 	s.checkParams(&req.call, q, append(eventFilters[:len(eventFilters):len(eventFilters)], "_cursor",
 		"date_updated__gt", "date_updated__gte", "date_updated__lt", "date_updated__lte")...)
 	lo, hi := s.rangeOf(q, "date_updated")
+	now := s.nowMicros()
 	end, newer := s.eventPlace(hi, -1), false
 	if c := q.Get("_cursor"); c != "" {
 		at, seq, dir, ok := s.parseEventCursor(c)
@@ -70,7 +71,7 @@ func (s *Server) eventList(req *request) ([]byte, *apiError) {
 		end, newer = s.eventPlace(at, seq), dir == "p"
 	}
 	match := func(e *event) bool {
-		return e.updated >= lo && e.matches(want) && s.visible(req.key, e.lead)
+		return e.visible <= now && e.updated >= lo && e.matches(want) && s.visible(req.key, e.lead)
 	}
 	return s.eventAnswer(req.key, s.collectEvents(end, newer, limit, match), match), nil
 }
@@ -130,14 +131,16 @@ func (e *event) matches(want map[string]string) bool {
 }
 
 func (s *Server) eventCursor(e *event, dir string) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "e %d %d %d %s", s.epoch, e.updated, e.seq, dir))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "e %d %d %d %s %d", s.epoch, e.updated, e.seq, dir, s.nowMicros()))
 }
 
 func (s *Server) parseEventCursor(c string) (at, seq int64, dir string, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(c)
 	var epoch int
-	n, _ := fmt.Sscanf(string(raw), "e %d %d %d %s", &epoch, &at, &seq, &dir)
-	return at, seq, dir, err == nil && n == 4 && epoch == s.epoch
+	var born int64
+	n, _ := fmt.Sscanf(string(raw), "e %d %d %d %s %d", &epoch, &at, &seq, &dir, &born)
+	life := s.opt.EventCursorLife.Microseconds()
+	return at, seq, dir, err == nil && n == 5 && epoch == s.epoch && (life <= 0 || s.nowMicros()-born <= life)
 }
 
 // RotateCursors makes every cursor handed out so far invalid, as an upgrade

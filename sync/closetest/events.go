@@ -18,15 +18,14 @@ type event struct {
 	prevData                                 any    // map, raw bytes of a deleted object, or nil
 	meta                                     map[string]any
 	created, updated, seq                    int64
+	visible                                  int64   // instant from which the log shows it
 	lead                                     *record // whose visibility counts
 }
 
 // emit writes one event; last is the text of a deleted object. An update soon
 // after another of the same object joins its event.
 func (s *Server) emit(c *call, r *record, action string, changed []string, prev map[string]any, last []byte) {
-	if c.noEvents {
-		return
-	}
+	s.note(c, r, action, changed, prev, last)
 	now := s.nowMicros()
 	if action == "updated" && s.consolidate(c, r, changed, prev, now) {
 		return
@@ -37,6 +36,9 @@ func (s *Server) emit(c *call, r *record, action string, changed []string, prev 
 	}
 	if r.kind == kindTask {
 		e.objectType = "task.lead"
+		if action == "updated" && slices.Contains(changed, "is_complete") && string(member(s.text(r.live), "is_complete")) == "true" {
+			e.action = "completed"
+		}
 	}
 	if e.lead != nil {
 		e.leadID = e.lead.id
@@ -68,6 +70,7 @@ func (s *Server) addEvent(c *call, e *event) {
 	maps.Copy(e.meta, c.meta)
 	s.eventSeq++
 	e.seq = s.eventSeq
+	s.appear(e)
 	s.insertEvent(e)
 	s.eventByID[e.id] = e
 	s.lastEvent[e.objectID] = e
@@ -95,8 +98,27 @@ func (s *Server) consolidate(c *call, r *record, changed []string, prev map[stri
 	e.updated = now
 	s.eventSeq++
 	e.seq = s.eventSeq
+	s.appear(e)
 	s.insertEvent(e)
 	return true
+}
+
+// appear draws when the log shows an event.
+func (s *Server) appear(e *event) {
+	e.visible = e.updated
+	if lag := s.opt.EventLag.Microseconds(); lag > 0 {
+		e.visible += s.hooks.rng.Int64N(lag)
+	}
+}
+
+// emitThing writes the event of something that is no record: a status, a
+// membership, a custom field, a bulk action. data is nil after a delete.
+func (s *Server) emitThing(c *call, objectType, id, action string, data, prev map[string]any) {
+	e := &event{objectType: objectType, objectID: id, action: action, prevData: prev, created: s.nowMicros(), updated: s.nowMicros()}
+	if data != nil {
+		e.data = encode(data)
+	}
+	s.addEvent(c, e)
 }
 
 // refreshEvent gives a lead's created event the contact_ids of contacts made

@@ -101,6 +101,46 @@ func TestFault_A25_RotatedCursors(t *testing.T) {
 	b.bad(400, "GET", "/event/?_cursor="+c, nil)
 }
 
+// Events may appear out of order: whoever moves a watermark to the newest one
+// without looking back loses the late ones.
+func TestEvents_AppearLateAndOutOfOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{EventLag: 4 * time.Minute})
+	var made []string
+	for range 20 {
+		made = append(made, b.newLead(obj{}))
+		b.clock.Advance(10 * time.Second)
+	}
+	shown := map[string]bool{}
+	newest, overtaken := "", false
+	for range 30 {
+		for _, e := range b.events("object_type=lead&action=created") {
+			if id := e["id"].(string); !shown[id] {
+				shown[id] = true
+				overtaken = overtaken || e["date_updated"].(string) < newest
+			}
+		}
+		for _, e := range b.events("object_type=lead&action=created")[:min(1, len(shown))] {
+			newest = max(newest, e["date_updated"].(string))
+		}
+		b.clock.Advance(10 * time.Second)
+	}
+	require.Len(t, shown, len(made))
+	require.True(t, overtaken, "an older event appeared after a newer one")
+}
+
+func TestFault_A25_EventCursorsMayExpire(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{EventCursorLife: time.Minute})
+	b.newLead(obj{})
+	b.newLead(obj{})
+	c := b.ok("GET", "/event/?_limit=1", nil)["cursor_next"].(string)
+	b.clock.Advance(time.Minute)
+	b.ok("GET", "/event/?_cursor="+c, nil)
+	b.clock.Advance(time.Second)
+	require.Contains(t, b.bad(400, "GET", "/event/?_cursor="+c, nil)["error"], "cursor")
+}
+
 func TestFault_A31_RedactedForUsers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})

@@ -174,6 +174,16 @@ func TestFault_A5_OthersUseTheOrganization(t *testing.T) {
 	b.ok("GET", "/lead/", nil)
 }
 
+func TestLimits_Burst(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Limits: Limits{Key: 2, Burst: 3}})
+	for range 5 {
+		_, _, h := b.do("GET", "/me/", nil)
+		require.NotContains(t, h.Get("RateLimit"), "-")
+	}
+	b.bad(429, "GET", "/me/", nil)
+}
+
 func TestFault_A2_NoHeaders(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Limits: Limits{Key: 1, NoHeaders: true, Groups: map[string]int{"GET lead": 5}}})

@@ -27,6 +27,7 @@ const keptBody = 4096
 type history struct {
 	requests   []Request
 	violations []string
+	changes    []Change
 }
 
 // Requests is every request since the start or the last ResetRequests, in

@@ -21,7 +21,8 @@ type request struct {
 	query  url.Values
 	body   map[string]any
 	header http.Header
-	stale  bool // a fault asks for the state before the last write
+	origin string // how the client reached us, for addresses in answers
+	stale  bool   // a fault asks for the state before the last write
 }
 
 // response is an answer before faults and headers.
@@ -38,6 +39,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveControl(w, r)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/_exports/") {
+		s.serveExport(w, r)
+		return
+	}
 	if d := s.latency(); d > 0 {
 		s.opt.Sleep(r.Context(), d)
 	}
@@ -48,7 +53,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req := &request{parts: strings.Split(strings.Trim(path, "/"), "/"), query: r.URL.Query(), header: r.Header}
-	req.method, req.path = r.Method, "/api/v1"+path
+	req.method, req.path, req.origin = r.Method, "/api/v1"+path, originOf(r)
 
 	s.lock()
 	rec := Request{Time: s.opt.Now().UTC(), Method: r.Method, Path: req.path, Query: r.URL.RawQuery,
@@ -101,7 +106,17 @@ func (s *Server) dispatch(req *request, r *http.Request, body []byte, readErr er
 	if err != nil {
 		return failed(err)
 	}
+	if out == nil {
+		return &response{http.StatusNoContent, nil, http.Header{}}
+	}
 	return &response{200, out, http.Header{}}
+}
+
+func originOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 func failed(err *apiError) *response {
@@ -168,7 +183,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, resp *response, f
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/json")
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(resp.body)))
+	if resp.status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(resp.body)))
+	}
 	w.WriteHeader(resp.status)
 	_, _ = w.Write(resp.body)
 }

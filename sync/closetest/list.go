@@ -63,6 +63,14 @@ func (s *Server) listEndpoint(req *request, kind string) ([]byte, *apiError) {
 	return p.end(total), nil
 }
 
+func taskFilters() []string {
+	names := []string{"lead_id", "_type", "_type__in", "is_complete", "assigned_to", "view", "_order_by"}
+	for _, d := range []string{"date", "due_date", "date_created", "date_updated"} {
+		names = append(names, d+"__lt", d+"__lte", d+"__gt", d+"__gte")
+	}
+	return names
+}
+
 func (s *Server) countRows(rows []*version, keep func(*version) bool) int {
 	if keep == nil {
 		return len(rows)
@@ -78,11 +86,19 @@ func (s *Server) countRows(rows []*version, keep func(*version) bool) int {
 
 // listFilter is nil when everything is wanted and visible.
 func (s *Server) listFilter(req *request, kind string) func(*version) bool {
-	known := map[string][]string{kindLead: {"query"}, kindContact: {"lead_id"}, kindTask: {"lead_id", "_type", "is_complete", "assigned_to", "view"}}
+	known := map[string][]string{kindLead: {"query"}, kindContact: {"lead_id"}, kindTask: taskFilters()}
 	s.checkParams(&req.call, req.query, known[kind]...)
 	var tests []func(*version) bool
 	if id := req.query.Get("lead_id"); id != "" && kind != kindLead {
 		tests = append(tests, func(v *version) bool { return v.rec.lead.id == id })
+	}
+	for _, k := range []string{"date", "due_date", "date_created", "date_updated"} {
+		if lo, hi := s.rangeOf(req.query, k); kind == kindTask && (lo != -always || hi != always) {
+			tests = append(tests, func(v *version) bool {
+				at, ok := parseInstant(unquoted(member(s.text(v), k)))
+				return ok && at >= lo && at < hi
+			})
+		}
 	}
 	for _, k := range []string{"is_complete", "assigned_to"} {
 		if want := req.query.Get(k); want != "" && kind == kindTask {

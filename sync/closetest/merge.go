@@ -40,6 +40,9 @@ func (s *Server) merge(c *call, src, dst string) *apiError {
 	s.merges = append(s.merges, m)
 	by := *c
 	by.meta = map[string]any{"merge_source_lead_id": src, "merge_destination_lead_id": dst}
+	// Close's list of event types calls the activity "lead_merge", though other
+	// activities have a prefix.
+	s.emitThing(&by, "lead_merge", m.id, "created", s.mergeShape(m), map[string]any{})
 	s.after(s.opt.MergeDelay, func() { s.finishMerge(&by, m) })
 	return nil
 }
@@ -62,6 +65,18 @@ func (s *Server) finishMerge(c *call, m *leadMerge) {
 	}
 	s.emit(c, dst, "merged", nil, nil, nil)
 	s.removeOne(c, src, last)
+	s.emitThing(c, "lead_merge", m.id, "updated", s.mergeShape(m), map[string]any{"merge_status": "in_progress"})
+}
+
+func (s *Server) mergeShape(m *leadMerge) map[string]any {
+	status := "in_progress"
+	if m.done {
+		status = "done"
+	}
+	return map[string]any{"_type": "LeadMerge", "id": m.id, "organization_id": s.cat.orgID,
+		"lead_id": m.destination, "source_lead_id": m.source, "destination_lead_id": m.destination,
+		"merge_status": status, "user_id": m.userID, "created_by": m.userID, "updated_by": m.userID,
+		"date_created": zoned(m.created), "date_updated": zoned(m.updated)}
 }
 
 // leadMergeList is GET /activity/lead_merge/.
@@ -72,14 +87,7 @@ func (s *Server) leadMergeList(req *request) ([]byte, *apiError) {
 		if m.created < lo || m.created >= hi {
 			continue
 		}
-		status := "in_progress"
-		if m.done {
-			status = "done"
-		}
-		rows = append(rows, map[string]any{"_type": "LeadMerge", "id": m.id, "organization_id": s.cat.orgID,
-			"lead_id": m.destination, "source_lead_id": m.source, "destination_lead_id": m.destination,
-			"merge_status": status, "user_id": m.userID, "created_by": m.userID, "updated_by": m.userID,
-			"date_created": zoned(m.created), "date_updated": zoned(m.updated)})
+		rows = append(rows, s.mergeShape(m))
 	}
 	return encode(map[string]any{"data": rows, "has_more": false}), nil
 }

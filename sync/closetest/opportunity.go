@@ -23,7 +23,7 @@ func setOpportunity(s *Server, c *call, r *record, f map[string]any, key string,
 	case "contact_id":
 		msg = s.setOpportunityContact(r, f, v)
 	case "user_id":
-		if id, _ := v.(string); v != nil && s.cat.user(id) == nil {
+		if v != nil && v != f[key] && !s.activeUser(v) {
 			return "User does not exist.", true
 		}
 		f[key] = v

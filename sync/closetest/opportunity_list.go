@@ -46,7 +46,10 @@ func (s *Server) opportunityRows(req *request) []*version {
 	}
 	lo, hi := s.rangeOf(q, base)
 	rows := slices.Clone(x.rows[min(x.from(lo), x.from(hi)):x.from(hi)])
-	rows = slices.DeleteFunc(rows, func(v *version) bool { return !s.opportunityMatches(req, v) })
+	ofLead := s.leadFilter(req)
+	rows = slices.DeleteFunc(rows, func(v *version) bool {
+		return !s.opportunityMatches(req, v) || ofLead != nil && !ofLead(v.rec.lead.live)
+	})
 	if by != "date_created" && by != "date_updated" {
 		slices.SortStableFunc(rows, func(a, b *version) int { return compareRaw(member(s.text(a), by), member(s.text(b), by)) })
 	}
@@ -110,6 +113,12 @@ func (s *Server) opportunityMatches(req *request, v *version) bool {
 			return false
 		}
 	}
+	if org := q.Get("organization_id"); org != "" && org != s.cat.orgID {
+		return false
+	}
+	if label := q.Get("status"); label != "" && label != unquoted(member(text, "status_label")) {
+		return false
+	}
 	for _, f := range opportunityFilters {
 		one, in := q.Get(f), q.Get(f+"__in")
 		if one == "" && in == "" {
@@ -121,6 +130,22 @@ func (s *Server) opportunityMatches(req *request, v *version) bool {
 		}
 	}
 	return true
+}
+
+// leadFilter is the part of the filters that is about the lead; nil for none.
+// A Smart View that does not exist lists nothing.
+func (s *Server) leadFilter(req *request) func(*version) bool {
+	id, words := req.query.Get("lead_saved_search_id"), strings.ToLower(req.query.Get("query"))
+	if id == "" && words == "" {
+		return nil
+	}
+	saved, err := s.compile(req, s.saved[id])
+	return func(lead *version) bool {
+		if lead == nil || id != "" && (s.saved[id] == nil || err != nil || !saved.match(lead)) {
+			return false
+		}
+		return strings.Contains(strings.ToLower(string(s.text(lead))), words)
+	}
 }
 
 // compareRaw orders nulls first, numbers by value, texts by bytes.

@@ -32,10 +32,17 @@ type Options struct {
 	// Consolidation is how long updates of one object fold into one event.
 	Consolidation time.Duration
 	WebhookDelay  time.Duration
+	// EventLag is the longest an event may take to appear in the log. The lag
+	// of each is random, so that an older event may appear after a newer one.
+	EventLag time.Duration
+	// EventCursorLife is how long cursors of the log live; zero means for ever.
+	EventCursorLife time.Duration
 	// IndexLag is how long a write takes to reach the search index.
 	IndexLag time.Duration
 	// MergeDelay is the time between the answer to a merge and its effect.
 	MergeDelay time.Duration
+	// ExportDelay is the time from the request of an export to its file.
+	ExportDelay time.Duration
 	// ConvertDelay is how long a custom field stays in conversion.
 	ConvertDelay time.Duration
 	Latency      time.Duration
@@ -51,7 +58,7 @@ type Options struct {
 	StatusActivities bool
 	// RelaxCursors lets search cursors live longer than 30 seconds.
 	RelaxCursors bool
-	// NoHistory keeps no requests; violations are still recorded.
+	// NoHistory keeps no requests and no changes; violations are still recorded.
 	NoHistory bool
 	// Control mounts /_control/.
 	Control bool
@@ -63,6 +70,8 @@ type Limits struct {
 	// Key is how many requests a key may make per Window and group. Zero
 	// means no limit; answers then carry a constant header.
 	Key int `json:"key"`
+	// Burst is how many requests beyond the announced limit pass all the same.
+	Burst int `json:"burst"`
 	// OrgFactor times Key is the organization's limit; zero means 3.
 	OrgFactor int `json:"org_factor"`
 	// Window is the bucket's length; zero means one second.
@@ -71,7 +80,7 @@ type Limits struct {
 	Groups map[string]int `json:"groups"`
 	// Separator joins the parts of the header; empty means ", ".
 	Separator string `json:"separator"`
-	// Decimals of the header's reset; zero means 3, -1 none.
+	// Decimals the header's reset has at most; zero means 3, -1 none.
 	Decimals int `json:"decimals"`
 	// NoHeaders answers 429 without RateLimit and retry-after.
 	NoHeaders bool `json:"no_headers"`
@@ -84,16 +93,16 @@ type Limits struct {
 
 // WebhookOptions steer disorder in delivery. All chances are 0..1.
 type WebhookOptions struct {
-	Duplicate float64
-	Drop      float64
-	Shuffle   bool
+	Duplicate float64 `json:"duplicate"`
+	Drop      float64 `json:"drop"`
+	Shuffle   bool    `json:"shuffle"`
 	// Keep the same timestamp and hash on retries instead of signing again.
-	KeepSignature bool
+	KeepSignature bool `json:"keep_signature"`
 	// PauseAfter and QueueLimit default to 3 days and 100,000.
-	PauseAfter time.Duration
-	QueueLimit int
+	PauseAfter time.Duration `json:"pause_after"`
+	QueueLimit int           `json:"queue_limit"`
 	// Timeout of one delivery; zero means 10 seconds.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout"`
 }
 
 func (o *Options) fill() {

@@ -62,11 +62,11 @@ func (s *Server) passGate(req *request) (header http.Header, limited *response) 
 	now := s.nowMicros()
 	key, org := s.bucketOf(req.key.id+" "+g, now), s.bucketOf("org "+g, now)
 	b, size, level := key, limit, "key"
-	if org.used >= limit*factor && key.used < limit {
+	if org.used >= limit*factor && key.used < limit+l.Burst {
 		b, size, level = org, limit*factor, "org"
 	}
 	reset := float64(b.start+l.window()-now) / 1e6
-	if b.used >= size {
+	if b.used >= size+l.Burst {
 		if b.closed == 0 {
 			b.closed = now
 		} else if now-b.closed >= l.Grace.Microseconds() {
@@ -76,7 +76,7 @@ func (s *Server) passGate(req *request) (header http.Header, limited *response) 
 	}
 	key.used++
 	org.used++
-	return http.Header{"Ratelimit": {l.header(size, size-b.used, reset)}}, nil
+	return http.Header{"Ratelimit": {l.header(size, max(size-b.used, 0), reset)}}, nil
 }
 
 func (s *Server) bucketOf(name string, now int64) *bucket {
@@ -97,11 +97,11 @@ func (l *Limits) header(limit, remaining int, reset float64) string {
 	if l.Decimals != 0 {
 		decimals = max(l.Decimals, 0)
 	}
-	if decimals == 0 {
-		reset = math.Ceil(reset)
-	}
+	// Rounded up: what is announced has passed when it says so.
+	unit := math.Pow10(decimals)
+	reset = math.Ceil(math.Round(reset*1e6)/1e6*unit) / unit
 	return strings.Join([]string{"limit=" + strconv.Itoa(limit), "remaining=" + strconv.Itoa(remaining),
-		"reset=" + strconv.FormatFloat(reset, 'f', decimals, 64)}, sep)
+		"reset=" + strconv.FormatFloat(reset, 'f', -1, 64)}, sep)
 }
 
 func (l *Limits) refusal(limit int, reset float64, level string) *response {

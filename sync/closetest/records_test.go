@@ -180,6 +180,7 @@ func TestMerge(t *testing.T) {
 	b.ok("GET", "/lead/"+src["id"].(string)+"/", nil)
 	list := rows(b.ok("GET", "/activity/lead_merge/?date_created__gte=2026-11-20", nil))
 	require.Equal(t, "in_progress", list[0]["merge_status"])
+	require.Len(t, b.events("object_type=lead_merge&action=created"), 1)
 	b.clock.Advance(time.Minute)
 	b.bad(404, "GET", "/lead/"+src["id"].(string)+"/", nil)
 	require.Equal(t, "done", rows(b.ok("GET", "/activity/lead_merge/", nil))[0]["merge_status"])
@@ -244,6 +245,10 @@ func TestTasks_OnlyIncompleteNest(t *testing.T) {
 	require.Empty(t, m["tasks"])
 	require.Len(t, rows(b.ok("GET", "/task/?is_complete=true", nil)), 1)
 	require.Equal(t, "task.lead", b.events("lead_id=" + lead)[0]["object_type"])
+	require.Equal(t, "completed", b.events("lead_id=" + lead)[0]["action"])
+	require.Len(t, rows(b.ok("GET", "/task/?due_date__gte=2026-11-26", nil)), 0)
+	require.Len(t, rows(b.ok("GET", "/task/?due_date__lt=2026-11-26", nil)), 1)
+	require.Empty(t, b.Violations())
 }
 
 func TestVisibility(t *testing.T) {

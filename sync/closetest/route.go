@@ -62,6 +62,9 @@ func (s *Server) recordEndpoint(req *request, kind string) ([]byte, *apiError) {
 		}
 		return s.one(req, r, v), nil
 	case "PUT":
+		if err := s.mayChange(req, r); err != nil {
+			return nil, err
+		}
 		if err := s.putRecord(&req.call, r, req.body); err != nil {
 			return nil, err
 		}
@@ -70,10 +73,21 @@ func (s *Server) recordEndpoint(req *request, kind string) ([]byte, *apiError) {
 		if kind == kindLead && req.key.role == RoleRestricted {
 			return nil, sentence(403, "You do not have permission to delete leads.")
 		}
+		if err := s.mayChange(req, r); err != nil {
+			return nil, err
+		}
 		s.deleteRecord(&req.call, r)
 		return []byte("{}"), nil
 	}
 	return nil, sentence(405, "Method not allowed")
+}
+
+// mayChange: only an admin has manage_others_opportunities.
+func (s *Server) mayChange(req *request, r *record) *apiError {
+	if r.kind == kindOpportunity && req.key.role != RoleAdmin && unquoted(member(s.text(r.live), "user_id")) != req.key.userID {
+		return sentence(403, "You do not have permission to manage others' opportunities.")
+	}
+	return nil
 }
 
 // one prints a record for an answer, limited by _fields.

@@ -185,6 +185,16 @@ func (w *searchWalk) resume(c string) *apiError {
 	return nil
 }
 
+// SaveSearch keeps a query (Close's JSON) as a Smart View and returns its id,
+// for saved_search nodes and the list of opportunities.
+func (s *Server) SaveSearch(query any) string {
+	s.lock()
+	defer s.mu.Unlock()
+	id := s.longID("save")
+	s.saved[id] = encode(query)
+	return id
+}
+
 // appendHit appends one row: its type, its id and the fields asked for.
 func (s *Server) appendHit(out, scratch []byte, v *version, w *fieldSet) ([]byte, []byte) {
 	out = put(out, `{"__object_type":"`, v.rec.kind, `","id":"`, v.rec.id, `"`)

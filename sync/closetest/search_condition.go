@@ -30,6 +30,7 @@ type moment struct {
 	Direction string             `json:"direction"`
 	Moment    *moment            `json:"moment"`
 	Offset    map[string]float64 `json:"offset"`
+	DayEnd    string             `json:"which_day_end"`
 }
 
 func (c compiler) fieldCondition(n *node, required bool) (test, *apiError) {
@@ -64,7 +65,22 @@ func (s *Server) fieldOf(v subject, f fieldName) []byte {
 			return strconv.AppendInt(nil, int64(n), 10)
 		}
 	}
+	if f.Name == "all_urls_count" && v.kind == kindLead {
+		return strconv.AppendInt(nil, int64(s.allURLs(v.ver)), 10)
+	}
 	return member(text, f.key())
+}
+
+// allURLs counts a lead's own address and those of its contacts.
+func (s *Server) allURLs(v *version) int {
+	n := len(s.relatives(v, "contact_url"))
+	if len(unquoted(member(s.text(v), "url"))) > 0 {
+		n++
+	}
+	for _, c := range s.relatives(v, kindContact) {
+		n += len(s.relatives(c.ver, "contact_url"))
+	}
+	return n
 }
 
 // anyOf tests a value, or each item of a multi-value.
@@ -192,9 +208,23 @@ func (c compiler) instant(m *moment) (int64, *apiError) {
 				return 0, err
 			}
 		}
-		return shifted(from, m), nil
+		return c.dayEnd(shifted(from, m), m.DayEnd), nil
 	}
 	return 0, badRequest("Invalid moment of type %q.", m.Type)
+}
+
+// dayEnd moves an instant to an end of its day in the caller's zone.
+func (c compiler) dayEnd(us int64, which string) int64 {
+	if which == "" {
+		return us
+	}
+	zone := int64(c.req.tzOffset * 3600_000_000)
+	day := int64(24 * 3600_000_000)
+	start := (us+zone)/day*day - zone
+	if which == "end" {
+		start += day
+	}
+	return start
 }
 
 func shifted(from int64, m *moment) int64 {

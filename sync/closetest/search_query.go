@@ -19,6 +19,7 @@ type node struct {
 	ThisType     string            `json:"this_object_type"`
 	RelatedType  string            `json:"related_object_type"`
 	RelatedQuery json.RawMessage   `json:"related_query"`
+	SavedID      string            `json:"saved_search_id"`
 }
 
 type fieldName struct {
@@ -137,6 +138,12 @@ func (c compiler) plain(n *node, required bool) (test, *apiError) {
 		return func(v subject) bool { return textMatches(string(c.s.text(v.ver)), want, n.Mode) }, nil
 	case "has_related":
 		return c.related(n)
+	case "saved_search":
+		saved := c.s.saved[n.SavedID]
+		if saved == nil {
+			return nil, badRequest("Saved search %q does not exist.", n.SavedID)
+		}
+		return c.node(saved, required)
 	}
 	return nil, badRequest("Unknown query type %q.", n.Type)
 }

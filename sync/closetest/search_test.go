@@ -41,6 +41,7 @@ func TestSearch_Nodes(t *testing.T) {
 	c := b.newLead(obj{"name": "Beta", "status_id": b.cat.leadStatuses[1].id, "addresses": []any{obj{"city": "Oakland"}}})
 	b.ok("POST", "/opportunity/", obj{"lead_id": c, "value": 5})
 	both := []string{a, c}
+	saved := b.SaveSearch(obj{"type": "id", "value": a})
 	text := func(v, mode string) obj { return obj{"type": "text", "value": v, "mode": mode} }
 	for _, tt := range []struct {
 		name string
@@ -73,6 +74,12 @@ func TestSearch_Nodes(t *testing.T) {
 			"related_query": onField("address", "city", text("oakland", "full_words"))}), []string{c}},
 		{"related opportunity", and(is("lead"), obj{"type": "has_related", "this_object_type": "lead", "related_object_type": "opportunity",
 			"related_query": onField("opportunity", "status_type", obj{"type": "term", "values": []any{"active"}})}), []string{c}},
+		{"saved search", and(is("lead"), obj{"type": "saved_search", "saved_search_id": saved}), []string{a}},
+		{"all urls", and(is("lead"), onField("lead", "all_urls_count", obj{"type": "number_range", "gte": 1})), []string{a}},
+		{"since the start of this day", and(is("lead"), onField("lead", "date_created", obj{"type": "moment_range",
+			"on_or_after": obj{"type": "offset", "direction": "past", "moment": obj{"type": "now"}, "offset": obj{}, "which_day_end": "start"}})), both},
+		{"since the end of this day", and(is("lead"), onField("lead", "date_created", obj{"type": "moment_range",
+			"on_or_after": obj{"type": "offset", "direction": "past", "moment": obj{"type": "now"}, "offset": obj{}, "which_day_end": "end"}})), []string{}},
 		{"past day", and(is("lead"), onField("lead", "date_created", obj{"type": "moment_range",
 			"on_or_after": obj{"type": "offset", "direction": "past", "moment": obj{"type": "now"}, "offset": obj{"days": 1}}, "before": nil})), both},
 		{"before yesterday", and(is("lead"), onField("lead", "date_created", obj{"type": "moment_range",
@@ -82,6 +89,7 @@ func TestSearch_Nodes(t *testing.T) {
 		require.ElementsMatch(t, tt.want, ids(got), tt.name)
 	}
 	b.bad(400, "POST", "/data/search/", obj{"query": obj{"type": "guess"}})
+	b.bad(400, "POST", "/data/search/", obj{"query": obj{"type": "saved_search", "saved_search_id": "save_none"}})
 	b.bad(400, "POST", "/data/search/", obj{"query": is("lead"), "_limit": 201})
 	b.bad(400, "POST", "/data/search/", obj{"query": is("lead"), "sort": sortBy("lead", "status_id", "asc")})
 }
@@ -216,5 +224,13 @@ func TestOpportunityList(t *testing.T) {
 	sum := b.ok("GET", "/opportunity/?lead_id="+b.List("lead")[0]["id"].(string), nil)
 	requireShape(t, sample(t, "opportunity-list"), sum, "$")
 	require.EqualValues(t, 101000, sum["total_value_annual"])
+	lead := b.List("lead")[4]
+	saved := b.SaveSearch(obj{"type": "id", "value": lead["id"]})
+	for query, want := range map[string]int{
+		"organization_id=" + b.OrganizationID(): 30, "organization_id=orga_x": 0, "lead_saved_search_id=" + saved: 1,
+		"lead_saved_search_id=save_none": 0, "query=brackwater+5": 1, "status_label__in=Won,Lost": 1, "status=Won": 1, "value_period__in=annual": 30,
+	} {
+		require.Len(t, rows(b.ok("GET", "/opportunity/?"+query, nil)), want, query)
+	}
 	require.Empty(t, b.Violations())
 }

@@ -27,7 +27,8 @@ type Server struct {
 	later       []job // merges and conversions under way, by due time
 	merges      []*leadMerge
 	hiddenLeads int
-	exports     map[string]map[string]any
+	saved       map[string][]byte // Smart Views: queries by id
+	exports     map[string]*export
 
 	log       []*event
 	eventByID map[string]*event
@@ -50,7 +51,7 @@ func New(o Options) *Server {
 		opt: o, rng: rand.New(rand.NewPCG(o.Seed, 0x636c6f7365)),
 		keys: map[string]*apiKey{}, customs: map[string]*customField{},
 		records: make(map[string]*record, o.Leads*(1+o.ContactsPerLead+o.OpportunitiesPerLead)),
-		live:    newView(), search: newView(), exports: map[string]map[string]any{},
+		live:    newView(), search: newView(), exports: map[string]*export{}, saved: map[string][]byte{},
 		eventByID: map[string]*event{}, lastEvent: map[string]*event{},
 	}
 	s.hooks.init(o.Seed)

@@ -56,6 +56,16 @@ func (b *bundle) do(method, path string, body any, header ...string) (int, obj, 
 	return w.Code, out, w.Header()
 }
 
+// raw asks without reading the answer as JSON.
+func (b *bundle) raw(method, path string) *httptest.ResponseRecorder {
+	b.t.Helper()
+	r := httptest.NewRequest(method, "/api/v1"+path, nil)
+	r.SetBasicAuth(b.key, "")
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	return w
+}
+
 // ok expects 200 and returns the answer.
 func (b *bundle) ok(method, path string, body any, header ...string) obj {
 	b.t.Helper()

@@ -18,7 +18,7 @@ func setTask(s *Server, _ *call, r *record, f map[string]any, key string, v any)
 		}
 		f[key] = b
 	case "assigned_to":
-		if id, _ := v.(string); v != nil && s.cat.user(id) == nil {
+		if v != nil && v != f[key] && !s.activeUser(v) {
 			return "User does not exist.", true
 		}
 		f[key] = v

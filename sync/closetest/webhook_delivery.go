@@ -159,9 +159,9 @@ func (s *Server) record(d *delivery, status int, err error) {
 	ok := err == nil && status >= 200 && status < 300
 	entry := map[string]any{"attempt_number": d.attempts, "datetime": zoned(now), "error": nil,
 		"event_id": d.event.id, "response_status_code": status}
-	name := map[bool]map[bool]string{true: {true: "first_success", false: "first_fail"},
-		false: {true: "retry_success", false: "retry_fail"}}[d.attempts == 1][ok]
-	sub.counters[name]++
+	if name := attemptName(d.attempts == 1, ok); name != "" {
+		sub.counters[name]++
+	}
 	if ok {
 		sub.firstFail, sub.failBuckets = 0, 0
 		sub.successes = lastOf(append(sub.successes, entry))
@@ -184,6 +184,19 @@ func (s *Server) record(d *delivery, status int, err error) {
 		d.due = now + backoff(d.attempts).Microseconds()
 		s.hooks.queue = append(s.hooks.queue, d)
 	}
+}
+
+// attemptName is the counter of an attempt; failed repetitions have none.
+func attemptName(first, ok bool) string {
+	switch {
+	case first && ok:
+		return "first_success"
+	case first:
+		return "first_fail"
+	case ok:
+		return "retry_success"
+	}
+	return ""
 }
 
 func backoff(attempts int) time.Duration {

@@ -61,6 +61,9 @@ func (o *options) assemble(ctx context.Context, cfg *config.Config, migrate bool
 		return nil, err
 	}
 	a := &app{cfg: cfg, log: o.logger(cfg), pool: pool, stop: stop, lag: newLagMeter()}
+	if weak := transportWarning(cfg.DatabaseURL.Reveal()); weak != "" {
+		a.log.Warn(weak)
+	}
 	if migrate {
 		if err := migrations.Up(ctx, pool); err != nil {
 			a.stop()

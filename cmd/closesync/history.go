@@ -18,8 +18,8 @@ func newHistoryCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(o, list, []string{"at", "object", "direction", "action", "field", "old", "new", "cause"}, func(j store.JournalItem) []any {
-				return []any{moment(&j.At), j.ObjectType, j.Direction, j.Action, optional(j.Field), plain(j.OldValue), plain(j.NewValue), plain(j.Cause)}
+			return show(o, list, []string{"id", "at", "object", "direction", "action", "field", "old", "new", "cause"}, func(j store.JournalItem) []any {
+				return []any{j.ID, moment(&j.At), j.ObjectType, j.Direction, j.Action, optional(j.Field), plain(j.OldValue), plain(j.NewValue), plain(j.Cause)}
 			})
 		}),
 	})

@@ -28,6 +28,7 @@ func commands(o *options) []*cobra.Command {
 		newMappingCommand(o),
 		newAdoptCommand(o),
 		newEraseCommand(o),
+		newUndoCommand(o),
 		newSandboxCommand(o),
 		newConfigCommand(o),
 		newHealthcheckCommand(o),

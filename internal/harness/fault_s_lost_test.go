@@ -2,9 +2,12 @@ package harness
 
 import (
 	"context"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"closesync/mapping"
 	"closesync/sync/closetest"
@@ -32,11 +35,79 @@ func TestFault_S16_LostAnswersCreateNothingTwice(t *testing.T) {
 }
 
 func TestFault_S16_TwinsAreNotMixedUp(t *testing.T) {
+	for _, kind := range []closetest.FaultKind{closetest.FaultCutAfter, closetest.FaultCut} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := world(t, nil)
+			w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: kind, Times: 2})
+			w.SQL("INSERT INTO crm.leads (name) VALUES ('Twin'), ('Twin'), ('Twin')")
+			w.all()
+			require.Len(t, w.ids("lead"), 7)
+			w.rest()
+		})
+	}
+}
+
+// Rows that share a name, of which some are created and some are not: a record
+// of Close goes to the row whose content it holds, never to a namesake.
+func TestFault_S16_NamesakesAreNotMixedUp(t *testing.T) {
+	contents := []string{"", "the second", "the third", "", "the second"}
+	for lost := range len(contents) {
+		for _, kind := range []closetest.FaultKind{closetest.FaultCutAfter, closetest.FaultCut} {
+			t.Run(string(kind)+strconv.Itoa(lost), func(t *testing.T) {
+				w := world(t, nil)
+				// All answers are lost; the create of one row did not even arrive.
+				w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultCut, Nth: lost + 1})
+				w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: kind, Times: len(contents) - 1})
+				for _, text := range contents {
+					w.SQL("INSERT INTO crm.leads (name, description) VALUES ('Namesake', $1)", text)
+				}
+				before := w.Get("SELECT string_agg(id || coalesce(description, ''), ',' ORDER BY id) FROM crm.leads WHERE name = 'Namesake'")
+				w.due()
+				w.all()
+				require.Len(t, w.ids("lead"), 4+len(contents))
+				require.Equal(t, before, w.Get("SELECT string_agg(id || coalesce(description, ''), ',' ORDER BY id) FROM crm.leads WHERE name = 'Namesake'"))
+				w.rest()
+			})
+		}
+	}
+}
+
+// A record that fits two rows of different content equally well is adopted by
+// neither: both are left to a person, and nothing is sent again.
+func TestFault_S16_AContestedRecordIsLeftToAPerson(t *testing.T) {
 	w := world(t, nil)
-	w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultCutAfter, Times: 2})
-	w.SQL("INSERT INTO crm.leads (name) VALUES ('Twin'), ('Twin'), ('Twin')")
+	w.SQL("INSERT INTO crm.leads (name, description) VALUES ('Namesake', 'one'), ('Namesake', 'two')")
+	w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultCut, Times: 2})
+	_, err := w.Engine.Run(context.Background())
+	require.NoError(t, err)
+	_, err = w.Close.As(closetest.Actor{APIKeyID: keyID(w)}).Create("lead", map[string]any{"name": "Namesake"})
+	require.NoError(t, err)
+	w.due()
+	require.Equal(t, "2", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error' AND error_class = 'ambiguous'"))
+	require.Len(t, w.ids("lead"), 5)
+}
+
+// Several workers send and settle at once, as the queue lets them.
+func TestFault_S16_WorkersThatSettleTogether(t *testing.T) {
+	w := world(t, nil)
+	w.Close.Fault(closetest.Fault{Name: "lost", Method: "POST", Path: "/lead/", Kind: closetest.FaultCutAfter, Rate: 0.5, Times: 25})
+	w.SQL("INSERT INTO crm.leads (name, description) SELECT 'Twin', nullif('d' || n % 3, 'd0') FROM generate_series(1, 45) n")
+	ctx := context.Background()
+	require.Eventually(t, func() bool {
+		var g errgroup.Group
+		for range 3 {
+			g.Go(func() error {
+				_, err := engine.New(w.Engine.Options).Run(ctx)
+				return err
+			})
+		}
+		_ = g.Wait() // two that adopt one record: the second is refused and looks again
+		return w.Get("SELECT count(*) FROM closesync.dirty") == "0"
+	}, 30*time.Second, waitStep)
+	require.Positive(t, w.Close.FaultFired("lost"))
 	w.all()
-	require.Len(t, w.ids("lead"), 7)
+	require.Len(t, w.ids("lead"), 49)
+	require.Equal(t, "15,15,15", w.Get("SELECT string_agg(n::text, ',') FROM (SELECT count(*) AS n FROM crm.leads WHERE name = 'Twin' GROUP BY description) v"))
 	w.rest()
 }
 

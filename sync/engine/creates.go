@@ -98,16 +98,27 @@ func (r *round) settleType(ctx context.Context, objectType string, list []unsett
 	if err != nil {
 		return err
 	}
+	// After the records: one linked meanwhile is then refused to others, instead
+	// of counting for nobody.
+	rv, err := r.rivalsOf(ctx, objectType, list)
+	if err != nil {
+		return err
+	}
 	for _, u := range list {
-		fits, err := r.candidates(ctx, u, free)
+		var fits, doubtful []Found
+		if u.Marker == "" {
+			fits, doubtful = rv.share(u, free)
+		} else if fits, err = r.marked(ctx, u, free); err != nil {
+			return err
+		}
+		taken, err := r.settleOne(ctx, u, fits, doubtful)
 		if err != nil {
 			return err
 		}
-		taken, err := r.settleOne(ctx, u, fits)
-		if err != nil {
-			return err
+		if taken != "" {
+			free = slices.DeleteFunc(free, func(f Found) bool { return f.ID == taken })
+			rv.open = slices.DeleteFunc(rv.open, func(o OpenCreate) bool { return o.Intent == u.Intent })
 		}
-		free = slices.DeleteFunc(free, func(f Found) bool { return f.ID == taken })
 	}
 	return nil
 }
@@ -137,22 +148,19 @@ func (r *round) unlinked(ctx context.Context, objectType string, found []Found) 
 	return slices.DeleteFunc(found, func(f Found) bool { return linked[f.ID] }), err
 }
 
-// candidates are the records that may be the effect of a create. One that
-// carried a marker left it in its record, and nothing else will do: twins are
-// not mixed up. Without one, the content decides.
-func (r *round) candidates(ctx context.Context, u unsettled, free []Found) ([]Found, error) {
+// marked gives the records that carry a create's marker: nothing else will do.
+func (r *round) marked(ctx context.Context, u unsettled, free []Found) ([]Found, error) {
 	var fits []Found
 	for _, f := range free {
-		alike := f.Ours && f.Marker == "" && matches(r.Objects[u.typ], u.Sent, f.Record)
-		if u.Marker != "" && alike {
+		if f.Ours && f.Marker == "" && matches(r.Objects[u.typ], u.Sent, f.Record) {
 			// The event may be without the marker; the record itself tells.
 			rd := r.Remote.Fetch(ctx, u.typ, f.ID)
 			if rd.Err != nil {
 				return nil, rd.Err
 			}
-			f.Remote, alike = rd.Remote, false
+			f.Remote = rd.Remote
 		}
-		if alike || (u.Marker != "" && f.Marker == u.Marker) {
+		if f.Marker == u.Marker {
 			fits = append(fits, f)
 		}
 	}
@@ -160,22 +168,22 @@ func (r *round) candidates(ctx context.Context, u unsettled, free []Found) ([]Fo
 }
 
 // settleOne adopts the candidate and tells its id. None after the settle time
-// means that nothing was created and the row is sent again; more candidates
-// than open creates are left to a person. Several with one marker are no
+// means that nothing was created and the row is sent again; one that could be
+// another's as well is left to a person. Several with one marker are no
 // question: the create took effect more than once, the audit tells of it.
-func (r *round) settleOne(ctx context.Context, u unsettled, fits []Found) (taken string, err error) {
+func (r *round) settleOne(ctx context.Context, u unsettled, fits, doubtful []Found) (taken string, err error) {
 	c := r.claims[u.record]
 	st := &State{ID: u.record, Type: u.typ}
 	switch {
 	case len(fits) == 0 && u.Age < r.Settle:
 		return "", nil
+	case len(fits) == 0 && len(doubtful) > 0:
+		return "", r.ambiguous(ctx, u, doubtful)
 	case len(fits) == 0:
 		if err := r.Local.FinishIntent(ctx, u.Intent, "failed", "no such record appeared in Close"); err != nil {
 			return "", err
 		}
 		return "", r.again1(ctx, st, c, func(Present, *State) { c.Retry = time.Microsecond })
-	case u.Marker == "" && len(fits) > u.Twins:
-		return "", r.ambiguous(ctx, u, fits)
 	}
 	adopted := fits[0].Remote
 	err = r.again1(ctx, st, c, func(present Present, now *State) {

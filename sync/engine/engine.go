@@ -28,6 +28,7 @@ type Local interface {
 	SetCandidates(ctx context.Context, intent int64, closeIDs []string) error
 	JournalPush(ctx context.Context, st *State, action, closeID string, old, sent mapping.Record, cause Cause) error
 	OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]OpenCreate, error)
+	AllCreates(ctx context.Context, objectType string) ([]OpenCreate, error)
 	OpenUpdates(ctx context.Context, recordIDs []int64) (map[int64][]OpenUpdate, error)
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
 	Gone(ctx context.Context, recordIDs []int64) (map[int64]Gone, error)
@@ -56,7 +57,6 @@ type OpenCreate struct {
 	Marker string        // "" if it was sent without one
 	Since  time.Time     // not after its sending, in Close's time; zero if unknown
 	Age    time.Duration // since it was stored, by the clock of Postgres
-	Twins  int           // open creates of the same content, this one among them
 }
 
 // Found is a record of which the event log says that it was created.

@@ -17,9 +17,7 @@ import (
 func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]engine.OpenCreate, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT i.id, i.record_id, i.sent::text, coalesce(i.marker, ''), i.close_at,
-		       extract(epoch FROM clock_timestamp() - i.created_at)::float8,
-		       (SELECT count(*) FROM closesync.intents o WHERE o.connection = i.connection AND o.object_type = i.object_type
-		        AND o.action = 'create' AND o.state IN ('open', 'unknown', 'ambiguous') AND o.sent = i.sent)
+		       extract(epoch FROM clock_timestamp() - i.created_at)::float8
 		FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = ANY ($2) AND i.action = 'create' AND i.state IN ('open', 'unknown', 'ambiguous')
 		ORDER BY i.id`, s.id, recordIDs)
 	if err != nil {
@@ -33,7 +31,7 @@ func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]e
 		var sent string
 		var since *time.Time
 		var age float64
-		if err := rows.Scan(&o.Intent, &record, &sent, &o.Marker, &since, &age, &o.Twins); err != nil {
+		if err := rows.Scan(&o.Intent, &record, &sent, &o.Marker, &since, &age); err != nil {
 			return nil, err
 		}
 		if since != nil {
@@ -46,6 +44,32 @@ func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]e
 		found[record] = o
 	}
 	return found, rows.Err()
+}
+
+// AllCreates gives every create of a type without a known answer that carries
+// no marker, oldest first: Intent and Sent alone. One that is linked is settled,
+// even if its intent does not say so yet.
+func (s *Store) AllCreates(ctx context.Context, objectType string) ([]engine.OpenCreate, error) {
+	rows, err := s.pool.Query(ctx, `SELECT i.id, i.sent::text FROM closesync.intents i JOIN closesync.records r ON r.id = i.record_id
+		WHERE i.connection = $1 AND i.object_type = $2 AND i.action = 'create' AND i.state IN ('open', 'unknown', 'ambiguous') AND i.marker IS NULL
+		  AND r.close_id IS NULL ORDER BY i.id`, s.id, objectType)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []engine.OpenCreate
+	for rows.Next() {
+		var o engine.OpenCreate
+		var sent string
+		if err := rows.Scan(&o.Intent, &sent); err != nil {
+			return nil, err
+		}
+		if o.Sent, err = mapping.DecodeBase([]byte(sent)); err != nil {
+			return nil, err
+		}
+		list = append(list, o)
+	}
+	return list, rows.Err()
 }
 
 // Linked tells which Close ids already have a row here.

@@ -235,7 +235,7 @@ func (s *source) allSafe(list []ast.Expr, made map[string][]ast.Expr, seen []str
 }
 
 func (s *source) safeName(name string, made map[string][]ast.Expr, seen []string) bool {
-	if s.consts[name] || slices.Contains(seen, name) || name == "i" || name == "RiverSchema" {
+	if s.consts[name] || slices.Contains(seen, name) || name == "nil" || name == "i" || name == "RiverSchema" {
 		return true
 	}
 	exprs := made[name]

@@ -12,12 +12,14 @@ COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/closesync ./cmd/closesync
 # Go finds its time zones by itself only where the system has some.
-RUN cp "$(go env GOROOT)/lib/time/zoneinfo.zip" /out/zoneinfo.zip && mkdir -m 1777 /out/tmp
+RUN cp "$(go env GOROOT)/lib/time/zoneinfo.zip" /out/zoneinfo.zip && mkdir -m 1777 /out/tmp && mkdir -m 0700 /out/data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/zoneinfo.zip /usr/share/zoneinfo.zip
 COPY --from=build /out/tmp /tmp
+# A volume mounted here takes over the owner.
+COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build /out/closesync /closesync
 ENV ZONEINFO=/usr/share/zoneinfo.zip \
     CLOSESYNC_LISTEN=0.0.0.0:8080 \

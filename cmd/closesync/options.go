@@ -75,9 +75,17 @@ func (o *options) load() (*config.Config, error) {
 // logger writes to stderr: coloured lines on a terminal, else as configured.
 func (o *options) logger(cfg *config.Config) *slog.Logger {
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(o.err, &slog.HandlerOptions{Level: cfg.LogLevel}))
+		return slog.New(slog.NewJSONHandler(o.err, &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: readable}))
 	}
 	return slog.New(tint.NewTextHandler(o.err, &tint.Options{Level: cfg.LogLevel, NoColor: !o.colour(), TimeFormat: "15:04:05.000"}))
+}
+
+// readable writes durations as "1.5s", not as nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // colour follows no-color.org.
@@ -156,13 +164,22 @@ func (o *options) openDatabase(ctx context.Context, cfg *config.Config) (*pgxpoo
 	return pool, func() { pool.Close(); stop() }, nil
 }
 
-func (o *options) embedded(ctx context.Context, cfg *config.Config) (*pglocal.Server, error) {
+// dataDir is the folder of the embedded Postgres, and makes it.
+func dataDir(cfg *config.Config) (string, error) {
 	dir := cfg.DataDir
 	if dir == "" {
 		var err error
 		if dir, err = pglocal.DefaultDataDir(); err != nil {
-			return nil, &exitError{exitUsage, fmt.Errorf("no folder for the embedded Postgres: set CLOSESYNC_DATA_DIR or DATABASE_URL: %w", err)}
+			return "", &exitError{exitUsage, fmt.Errorf("no folder for the embedded Postgres: set CLOSESYNC_DATA_DIR or DATABASE_URL: %w", err)}
 		}
+	}
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+func (o *options) embedded(ctx context.Context, cfg *config.Config) (*pglocal.Server, error) {
+	dir, err := dataDir(cfg)
+	if err != nil {
+		return nil, err
 	}
 	return pglocal.Start(ctx, pglocal.Options{DataDir: dir, Attach: true, Logger: o.logger(cfg)})
 }

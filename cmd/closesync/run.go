@@ -30,6 +30,9 @@ type runOptions struct {
 	once    bool
 	sandbox bool
 	migrate bool
+
+	sandboxListen string
+	imitation     *imitation // nil without --sandbox
 }
 
 func newRunCommand(o *options) *cobra.Command {
@@ -47,6 +50,7 @@ func newRunCommand(o *options) *cobra.Command {
 	c.Flags().StringSliceVar(&r.resync, "resync", nil, "compare `all`, objects (lead,contact,opportunity) or Close ids in full first")
 	c.Flags().BoolVar(&r.once, "once", false, "do what is due in both directions, wait until nothing is pending, exit")
 	c.Flags().BoolVar(&r.sandbox, "sandbox", false, "work against a built-in imitation of Close")
+	c.Flags().StringVar(&r.sandboxListen, "sandbox-listen", "127.0.0.1:0", "`address` of the imitation and its control API")
 	c.Flags().BoolVar(&r.migrate, "migrate", true, "bring the schema up to date first")
 	return c
 }
@@ -57,11 +61,10 @@ func (r *runOptions) run(ctx context.Context) error {
 		return err
 	}
 	if r.sandbox {
-		stop, err := r.startSandbox(ctx, cfg)
-		if err != nil {
+		if r.imitation, err = r.startSandbox(ctx, cfg); err != nil {
 			return err
 		}
-		defer stop()
+		defer r.imitation.stop()
 	}
 	for _, w := range cfg.Warnings {
 		r.logger(cfg).Warn(w)
@@ -265,7 +268,11 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 			}
 		}
 	}
-	a.log.Info("closesync runs", "dashboard", "http://"+listener.Addr().String()+"/", "version", version())
+	dashboard := localURL(listener.Addr().String()) + "/"
+	a.log.Info("closesync runs", "dashboard", dashboard, "version", version())
+	if r.sandbox {
+		r.whereToLook(a, dashboard)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return web.Serve(gctx, listener, handler, a.log) })
 	g.Go(func() error {

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -51,10 +52,35 @@ func TestCompose_ImageOfPostgresComesFromTheEnvironment(t *testing.T) {
 }
 
 func TestCompose_SandboxIsAProfile(t *testing.T) {
-	p := load(t, nil, "sandbox")
+	p := load(t, []string{"CLOSE_API_KEY=api_real.key"}, "sandbox")
 	sandbox, err := p.GetService("sandbox")
 	require.NoError(t, err)
-	require.Equal(t, types.ShellCommand{"sandbox", "--listen", "0.0.0.0:8088"}, sandbox.Command)
+	require.Equal(t, types.ShellCommand{"run", "--sandbox", "--sandbox-listen", "0.0.0.0:8088"}, sandbox.Command)
+	require.NotEqual(t, *p.Services["closesync"].Environment["DATABASE_URL"], *sandbox.Environment["DATABASE_URL"],
+		"one database holds one organization")
+	require.Empty(t, *sandbox.Environment["CLOSE_API_KEY"], "the real account has no part in it")
+	require.Equal(t, types.ServiceConditionHealthy, sandbox.DependsOn["postgres"].Condition)
+	require.Equal(t, "/data", sandbox.Volumes[0].Target)
+}
+
+func TestCompose_EveryServiceIsWatched(t *testing.T) {
+	for name, s := range load(t, nil, "sandbox").Services {
+		require.NotNil(t, s.HealthCheck, name)
+		require.False(t, s.HealthCheck.Disable, name)
+		require.NotEmpty(t, s.HealthCheck.Test, name)
+		require.Equal(t, "unless-stopped", s.Restart, name)
+	}
+}
+
+// The flags that Compose and the Dockerfile use are read by the program.
+func TestCompose_CommandsExist(t *testing.T) {
+	for name, s := range load(t, nil, "sandbox").Services {
+		if s.Build == nil {
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), "go", append(append([]string{"run", "../../cmd/closesync"}, s.Command...), "--help")...).CombinedOutput()
+		require.NoError(t, err, "%s: %s", name, out)
+	}
 }
 
 func TestCompose_OurContainersAreConfined(t *testing.T) {

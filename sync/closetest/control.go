@@ -77,6 +77,14 @@ func (s *Server) control(r *http.Request) (any, error) {
 	if err := json.Unmarshal(b.raw, &b); err != nil {
 		return nil, err
 	}
+	if !passing[what] {
+		s.mu.Lock()
+		drawn := s.drawn
+		s.mu.Unlock()
+		if err := s.keep(r, b.raw, drawn); err != nil {
+			return nil, err
+		}
+	}
 	return controlCalls[i].run(s, &b)
 }
 

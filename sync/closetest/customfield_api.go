@@ -185,7 +185,7 @@ func (d *customField) scope() string {
 }
 
 func (s *Server) emitCustomField(d *customField, scope, action string) {
-	c := &call{actor: Actor{UserID: s.cat.users[0].id}, requestID: s.shortID("req")}
+	c := &call{actor: Actor{UserID: s.cat.users[0].id}, requestID: s.requestID()}
 	if action == "deleted" {
 		s.emitThing(c, "custom_fields."+scope, d.id, action, nil, s.customShape(d))
 		return

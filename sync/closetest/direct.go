@@ -32,7 +32,7 @@ func (s *Server) As(a Actor) *Person {
 
 func (p *Person) begin(method, path string) *call {
 	p.s.lock()
-	return &call{actor: p.actor, requestID: p.s.shortID("req"), method: method, path: path}
+	return &call{actor: p.actor, requestID: p.s.requestID(), method: method, path: path}
 }
 
 // asAdmin is the organization's first user at work; the caller unlocks.

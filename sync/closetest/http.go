@@ -52,13 +52,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
 		return
 	}
-	req := &request{parts: strings.Split(strings.Trim(path, "/"), "/"), query: r.URL.Query(), header: r.Header}
-	req.method, req.path, req.origin = r.Method, "/api/v1"+path, originOf(r)
-
+	req := newRequest(r, path)
 	s.lock()
 	rec := Request{Time: s.opt.Now().UTC(), Method: r.Method, Path: req.path, Query: r.URL.RawQuery,
 		Body: string(body[:min(len(body), keptBody)]), Group: group(req), Header: r.Header}
-	req.requestID = s.shortID("req")
+	req.requestID = s.requestID()
 	f := s.pickFault(req)
 	resp := s.answer(req, r, body, readErr, f)
 	rec.Status = resp.status
@@ -73,6 +71,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	s.write(w, r, resp, f)
+}
+
+func newRequest(r *http.Request, path string) *request {
+	req := &request{parts: strings.Split(strings.Trim(path, "/"), "/"), query: r.URL.Query(), header: r.Header, origin: originOf(r)}
+	req.method, req.path = r.Method, "/api/v1"+path
+	return req
 }
 
 // answer runs the request. The lock is held.
@@ -99,6 +103,9 @@ func (s *Server) answer(req *request, r *http.Request, body []byte, readErr erro
 func (s *Server) dispatch(req *request, r *http.Request, body []byte, readErr error, f *Fault) *response {
 	if err := s.decodeBody(req, r, body, readErr); err != nil {
 		return failed(err)
+	}
+	if err := s.keep(r, body, s.drawn-1); err != nil {
+		return failed(sentence(500, "The imitation's file cannot be written: %s.", err))
 	}
 	req.tzOffset, _ = strconv.ParseFloat(r.Header.Get("x-tz-offset"), 64)
 	req.stale = f != nil && f.Kind == FaultStale

@@ -19,5 +19,13 @@ func newID(r *rand.Rand, prefix string, n int) string {
 	return string(b)
 }
 
-func (s *Server) longID(prefix string) string  { return newID(s.rng, prefix, 43) }
+func (s *Server) longID(prefix string) string { return newID(s.rng, prefix, 43) }
+
+// requestID has a source of its own: reading must not change which ids records
+// get.
+func (s *Server) requestID() string {
+	s.drawn++
+	return newID(s.requests, "req", 22)
+}
+
 func (s *Server) shortID(prefix string) string { return newID(s.rng, prefix, 22) }

@@ -12,13 +12,16 @@ import (
 type Server struct {
 	opt Options
 
-	mu      sync.Mutex
-	rng     *rand.Rand
-	cat     catalogue
-	keys    map[string]*apiKey // by whole key
-	admin   *apiKey
-	customs map[string]*customField
-	order   []*customField
+	mu       sync.Mutex
+	rng      *rand.Rand // of all ids but those of requests
+	requests *rand.Rand // of ids of requests
+	drawn    int        // ids of requests so far
+	lasting  *lasting   // nil: nothing is kept
+	cat      catalogue
+	keys     map[string]*apiKey // by whole key
+	admin    *apiKey
+	customs  map[string]*customField
+	order    []*customField
 
 	records     map[string]*record
 	live        *view
@@ -48,7 +51,7 @@ type Server struct {
 func New(o Options) *Server {
 	o.fill()
 	s := &Server{
-		opt: o, rng: rand.New(rand.NewPCG(o.Seed, 0x636c6f7365)),
+		opt: o, rng: rand.New(rand.NewPCG(o.Seed, 0x636c6f7365)), requests: rand.New(rand.NewPCG(o.Seed, 0x726571)),
 		keys: map[string]*apiKey{}, customs: map[string]*customField{},
 		records: make(map[string]*record, o.Leads*(1+o.ContactsPerLead+o.OpportunitiesPerLead)),
 		live:    newView(), search: newView(), exports: map[string]*export{}, saved: map[string][]byte{},

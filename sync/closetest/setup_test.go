@@ -56,6 +56,16 @@ func (b *bundle) do(method, path string, body any, header ...string) (int, obj, 
 	return w.Code, out, w.Header()
 }
 
+// send posts any text.
+func (b *bundle) send(path, body string) int {
+	r := httptest.NewRequest(http.MethodPost, "/api/v1"+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.SetBasicAuth(b.key, "")
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	return w.Code
+}
+
 // raw asks without reading the answer as JSON.
 func (b *bundle) raw(method, path string) *httptest.ResponseRecorder {
 	b.t.Helper()

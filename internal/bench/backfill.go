@@ -36,19 +36,23 @@ func (b *bench) backfill(ctx context.Context, leads int, latency time.Duration) 
 		return err
 	}
 	resetPeak()
+	used := w.cpu(ctx)
 	before, started := w.requests.Load(), time.Now()
 	if err := w.engine.Backfill(ctx, nil); err != nil {
 		return err
 	}
 	took, requests, peak := time.Since(started), w.requests.Load()-before, peakMemory()
+	used = w.cpu(ctx).since(used)
 	rows, err := w.rowsIn(ctx, "crm")
 	if err != nil {
 		return err
 	}
+	floorUsed := w.cpu(ctx)
 	s, floor, err := w.floorLoad(ctx)
 	if err != nil {
 		return err
 	}
+	floorUsed = w.cpu(ctx).since(floorUsed)
 	floorPeak := peakMemory()
 	floorRows, err := w.rowsIn(ctx, "bench_floor")
 	if err != nil {
@@ -62,6 +66,9 @@ func (b *bench) backfill(ctx context.Context, leads int, latency time.Duration) 
 		what = fmt.Sprintf("backfill of %d leads, %s an answer", leads, latency)
 	}
 	b.table.slower(what, "leads/s", perSecond(leads, took), perSecond(leads, floor), "")
+	if used.postgres > 0 {
+		b.table.add(line{"  CPU: it + Postgres + imitation", used.String(), floorUsed.String(), ratio(float64(used.total()), float64(floorUsed.total())), ""})
+	}
 	b.table.slower("  rows", "rows/s", perSecond(rows, took), perSecond(rows, floor), "")
 	thousands := float64(leads) / 1000
 	own, script := float64(requests)/thousands, float64(s.requests.Load())/thousands

@@ -26,11 +26,11 @@ func kills(t *testing.T) int {
 // soon waits for a moment that has nothing to do with what the worker does.
 func soon(most time.Duration) { <-time.After(rand.N(most)) }
 
-// A kill costs at most the pages that were in flight, one of each of the
-// walk's 6 windows, and a start some fixed ones: the search for what changed of
+// A kill costs at most the pages that were in flight, 7 being read and 3 being
+// stored, and a start some fixed ones: the search for what changed of
 // 3 object types, and the cutting of what is left into windows again.
 const (
-	inFlight = 6
+	inFlight = 10
 	perStart = 3 + 12
 )
 

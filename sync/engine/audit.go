@@ -66,7 +66,7 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 	shown := &idSet{ids: map[uint64]struct{}{}}
 	marked := &twins{first: map[string]string{}, more: map[string][]string{}}
 	var below children
-	read := func(t string, nested, _ bool) error {
+	read := func(ctx context.Context, t string, nested, _ bool) error {
 		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested}
 		w.apply = func(ctx context.Context, p Page, _ *Checkpoint) error {
 			e.logBad(p)
@@ -88,7 +88,7 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 		}
 	} else {
 		for _, t := range types {
-			if err := read(t, false, false); err != nil {
+			if err := read(ctx, t, false, false); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Streams of checkpoints.
@@ -48,12 +50,16 @@ func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error 
 	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: start, Position: map[string]any{"done": true}, LastRun: e.Now()})
 }
 
-// startBackfill notes Close's present moment as the point from which events
-// and searches follow.
+// startBackfill notes the moment of Close's last answer as the point from which
+// events and searches follow.
 func (e *Engine) startBackfill(ctx context.Context) (time.Time, error) {
-	now, err := e.Remote.Now(ctx)
-	if err != nil {
-		return now, err
+	// Where that is a while ago, events and searches begin that much earlier.
+	now := e.Remote.Answered()
+	if now.IsZero() {
+		var err error
+		if now, err = e.Remote.Now(ctx); err != nil {
+			return now, err
+		}
 	}
 	for _, stream := range e.followers() {
 		known, err := e.Local.Checkpoint(ctx, stream)
@@ -110,7 +116,7 @@ func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to tim
 	var seen, changed atomic.Int64
 	before := e.Remote.Requests()
 	var below children
-	read := func(t string, nested, only bool) error {
+	read := func(ctx context.Context, t string, nested, only bool) error {
 		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested}
 		if only {
 			w.stream = cp.Stream
@@ -138,22 +144,28 @@ func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to tim
 
 // walkTypes reads every type: the leads with what belongs to them, and what they
 // did not tell; or each by itself. only says that no other type is read.
-func (e *Engine) walkTypes(ctx context.Context, below *children, read func(objectType string, nested, only bool) error) error {
+func (e *Engine) walkTypes(ctx context.Context, below *children, read func(ctx context.Context, objectType string, nested, only bool) error) error {
 	roots := e.roots()
-	for _, t := range roots {
-		if err := read(t, e.nested(), len(roots) == 1); err != nil {
-			return err
-		}
-	}
 	if !e.nested() {
+		for _, t := range roots {
+			if err := read(ctx, t, false, len(roots) == 1); err != nil {
+				return err
+			}
+		}
 		return nil
+	}
+	g, asking := errgroup.WithContext(ctx)
+	g.Go(func() error { return below.ask(asking, e) })
+	g.Go(func() error { return read(asking, "lead", true, true) })
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	untold, err := below.untold(ctx, e)
 	if err != nil {
 		return err
 	}
 	for _, t := range untold {
-		if err := read(t, false, false); err != nil {
+		if err := read(ctx, t, false, false); err != nil {
 			return err
 		}
 	}

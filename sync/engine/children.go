@@ -12,7 +12,34 @@ import (
 // Close does not promise: a lead may come without its lists, and how many
 // entries they hold at most is not documented.
 type children struct {
-	bare atomic.Bool // some lead came without
+	bare  atomic.Bool    // some lead came without
+	there map[string]int // Close's totals when the walk began; -1 if it does not tell
+}
+
+// ask takes Close's totals, while the leads are read.
+func (c *children) ask(ctx context.Context, e *Engine) error {
+	c.there = map[string]int{}
+	if len(e.Objects["lead"].Filter) > 0 {
+		return nil // they say nothing about the children of some leads
+	}
+	for _, t := range mapping.Types() {
+		if t == "lead" || e.Objects[t] == nil {
+			continue
+		}
+		var err error
+		if c.there[t], err = e.total(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) total(ctx context.Context, objectType string) (int, error) {
+	n, told, err := e.Remote.Count(ctx, objectType)
+	if !told {
+		n = -1
+	}
+	return n, err
 }
 
 func (c *children) note(leads []mapping.Remote) {
@@ -29,10 +56,9 @@ func (c *children) untold(ctx context.Context, e *Engine) ([]string, error) {
 			continue
 		}
 		short := c.bare.Load()
-		// With a filter of leads the counts of their children say nothing.
-		if !short && len(e.Objects["lead"].Filter) == 0 {
+		if there, asked := c.there[t]; asked && !short {
 			var err error
-			if short, err = e.short(ctx, t); err != nil {
+			if short, err = e.short(ctx, t, there); err != nil {
 				return nil, err
 			}
 		}
@@ -44,12 +70,16 @@ func (c *children) untold(ctx context.Context, e *Engine) ([]string, error) {
 }
 
 // short reports whether Close has more records of a type than are known here,
-// or does not say.
-func (e *Engine) short(ctx context.Context, objectType string) (bool, error) {
-	there, told, err := e.Remote.Count(ctx, objectType)
-	if err != nil || !told {
-		return true, err
+// or does not say. Some may have been deleted since the walk began: only in
+// doubt Close is asked again.
+func (e *Engine) short(ctx context.Context, objectType string, there int) (bool, error) {
+	if there < 0 {
+		return true, nil
 	}
 	here, err := e.Local.Known(ctx, objectType)
-	return there > here, err
+	if err != nil || there <= here {
+		return false, err
+	}
+	there, err = e.total(ctx, objectType)
+	return there < 0 || there > here, err
 }

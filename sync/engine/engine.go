@@ -85,12 +85,16 @@ type Page struct {
 	Records  []mapping.Remote
 	Bad      []error // records that could not be read; the others go on
 	Full     bool    // there may be more after it
+	Total    int     // records of the whole window, these included; 0 if Close does not say
 	Requests int
 }
 
 // Window is a span of date_created or date_updated: From <= t < To. A zero end
 // is open.
-type Window struct{ From, To time.Time }
+type Window struct {
+	From, To time.Time
+	Counted  bool // the page shall tell its Total
+}
 
 // Remote is the Close side; package remote satisfies it. Its errors are
 // *CallError where the caller can act on them.

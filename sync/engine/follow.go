@@ -89,8 +89,6 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 	// A lead that enters the filter brings children along that did not change.
 	nested := objectType == "lead" && len(e.Objects["lead"].Filter) > 0 && e.nested()
 	w := &walk{Engine: e, objectType: objectType, field: "date_updated", nested: nested}
-	s := &segment{Cursor: cp.Watermark.Add(-searchOverlap), seen: map[string]bool{}}
-	w.segments = []*segment{s}
 	w.apply = func(ctx context.Context, p Page, _ *Checkpoint) error {
 		e.logBad(p)
 		for _, r := range p.Records {
@@ -103,7 +101,7 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 		seen, changed = seen+len(p.Records), changed+n
 		return err
 	}
-	err = w.read(ctx, s)
+	err = w.readThrough(ctx, newSegment(cp.Watermark.Add(-searchOverlap), time.Time{}))
 	if err == nil {
 		cp.LastRun = e.Now()
 		err = e.Local.SaveCheckpoint(ctx, cp)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -11,206 +10,187 @@ import (
 	"closesync/mapping"
 )
 
-// walkers is how many date windows are read at once: enough to hide 200 ms of
-// latency, few enough for Close's advice of four to seven parallel calls.
-const walkers = 7
-
-// segment is a span of a walk still to be read. Cursor is the greatest value
-// wholly processed; records at it are read again. The last one has no end:
-// what is dated later than the present by anybody's clock is read as well.
-type segment struct {
-	Cursor time.Time `json:"cursor"`
-	End    time.Time `json:"end"` // zero for none
-	Done   bool      `json:"done,omitempty"`
-	seen   map[string]bool
-	busy   bool
-	pace   float64 // records per second of the window, by its last page
-}
-
-// worthSplitting is how many records must be left in a window for a second
-// walker to be worth its extra, mostly short, last page.
-const worthSplitting = 3000
+const (
+	// walkers is how many date windows are read at once: enough to hide 200 ms
+	// of latency, few enough for Close's advice of four to seven parallel calls.
+	walkers = 7
+	// storers is how many pages are stored at once, while the next ones are read.
+	// Together they bound the pages that a walk holds in memory, and so what a
+	// kill costs.
+	storers = 3
+)
 
 // walk reads every record of a type in ascending order of a date field, over
-// several windows at once. Idle walkers halve the longest window left.
+// several windows at once. While a page is stored the next one of its window is
+// read: where that begins is known as soon as the page is here.
 type walk struct {
 	*Engine
 	objectType string
 	field      string
 	nested     bool
 	stream     string // checkpoint; "" for none
-	mu         sync.Mutex
-	segments   []*segment
-	to         time.Time // about where the records end, to cut windows by
 	apply      func(ctx context.Context, page Page, cp *Checkpoint) error
+
+	mu       sync.Mutex
+	changed  *sync.Cond // a page was read: there may be a window to take
+	segments []*segment
+	to       time.Time // about where the records end, to cut windows by
+	budget   int       // windows that may still be cut
 }
 
-// end is where a segment ends, about.
-func (w *walk) end(s *segment) time.Time {
-	if s.End.IsZero() {
-		return w.to
-	}
-	return s.End
+// sheet is a page on its way from Close to Postgres.
+type sheet struct {
+	Page
+	of     *segment
+	last   time.Time // greatest date on it
+	stored bool
 }
-
-// left estimates how many records a window still holds.
-func (w *walk) left(s *segment) float64 { return s.pace * w.end(s).Sub(s.Cursor).Seconds() }
 
 // run reads all from a date on. to is about where the records end.
 func (w *walk) run(ctx context.Context, from, to time.Time) error {
-	w.to = to
-	if len(w.segments) == 0 {
-		if err := w.begin(ctx, from); err != nil {
-			return err
-		}
-	}
+	w.changed, w.to = sync.NewCond(&w.mu), to
 	g, ctx := errgroup.WithContext(ctx)
-	for range walkers {
+	sheets := make(chan *sheet)
+	g.Go(func() error {
+		defer close(sheets)
+		return w.readAll(ctx, from, sheets)
+	})
+	for range storers {
 		g.Go(func() error {
-			for {
-				s := w.take()
-				if s == nil {
-					return nil
-				}
-				if err := w.read(ctx, s); err != nil {
+			for p := range sheets {
+				if err := w.store(ctx, p); err != nil {
 					return err
 				}
 			}
+			return nil
 		})
 	}
 	return g.Wait()
 }
 
-// begin reads the first page, which tells where the records start, and cuts
-// the rest into equal windows.
-func (w *walk) begin(ctx context.Context, from time.Time) error {
-	first := &segment{Cursor: from, seen: map[string]bool{}, busy: true}
-	w.segments = []*segment{first}
-	var newest time.Time
-	var more bool
-	g, both := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		newest, err = w.Remote.Newest(both, w.objectType, w.field)
-		return err
-	})
-	g.Go(func() (err error) {
-		more, err = w.page(both, first)
-		return err
-	})
-	if err := g.Wait(); err != nil || !more {
-		return err
+// readAll hands on every page of every window.
+func (w *walk) readAll(ctx context.Context, from time.Time, to chan<- *sheet) error {
+	w.budget = allCuts(0)
+	if len(w.segments) == 0 {
+		if err := w.begin(ctx, from, to); err != nil {
+			return err
+		}
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, w.wake)()
+	for range walkers {
+		g.Go(func() error {
+			for s := w.take(ctx); s != nil; s = w.take(ctx) {
+				if err := w.read(ctx, s, to); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
+}
+
+func (w *walk) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	start := first.Cursor
-	if newest.After(start) {
-		w.to = newest
-	}
-	width := w.to.Sub(start) / walkers
-	first.busy = false
-	if width < time.Second || w.left(first) < worthSplitting {
-		return nil
-	}
-	first.End = start.Add(width)
-	edge := func(i int) time.Time { return start.Add(width * time.Duration(i)) }
-	for i := 1; i < walkers; i++ {
-		end := edge(i + 1)
-		if i == walkers-1 {
-			end = time.Time{}
+	w.changed.Broadcast()
+}
+
+// read hands on the pages of a window, one ahead of what is stored.
+func (w *walk) read(ctx context.Context, s *segment, to chan<- *sheet) error {
+	for !w.isOver(s) {
+		if err := w.readPage(ctx, s, to); err != nil {
+			return err
 		}
-		w.segments = append(w.segments, &segment{Cursor: edge(i), End: end, seen: map[string]bool{}})
 	}
 	return nil
 }
 
-// take gives an idle segment, or half of the busy one with the most left.
-func (w *walk) take() *segment {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var longest *segment
-	for _, s := range w.segments {
-		if s.Done {
-			continue
-		}
-		if !s.busy {
-			s.busy = true
-			return s
-		}
-		if longest == nil || w.left(s) > w.left(longest) {
-			longest = s
-		}
+func (w *walk) readPage(ctx context.Context, s *segment, to chan<- *sheet) error {
+	p, err := w.next(ctx, s)
+	if err != nil {
+		return err
 	}
-	if longest == nil || w.left(longest) < worthSplitting || w.end(longest).Sub(longest.Cursor) < 2*time.Second {
+	select {
+	case to <- p:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	middle := longest.Cursor.Add(w.end(longest).Sub(longest.Cursor) / 2)
-	half := &segment{Cursor: middle, End: longest.End, busy: true, seen: map[string]bool{}}
-	longest.End = middle
-	w.segments = append(w.segments, half)
-	return half
 }
 
-func (w *walk) read(ctx context.Context, s *segment) error {
-	for {
-		more, err := w.page(ctx, s)
-		if err != nil || !more {
+func (w *walk) isOver(s *segment) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return s.over
+}
+
+// next reads the next page of a window.
+func (w *walk) next(ctx context.Context, s *segment) (*sheet, error) {
+	w.mu.Lock()
+	asked, skip := Window{From: s.at, To: s.End, Counted: true}, s.seen
+	w.mu.Unlock()
+	p, err := w.Remote.Search(ctx, w.objectType, w.field, asked, w.nested, skip)
+	if err != nil {
+		return nil, err
+	}
+	last, seen := w.last(p, asked.From, skip)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.changed.Broadcast()
+	w.estimate(s, p, asked, last)
+	s.at, s.seen = last, seen
+	// A neighbour may have taken the rest of this window meanwhile.
+	s.over = !p.Full || (!s.End.IsZero() && !last.Before(s.End)) || (len(p.Records) == 0 && len(p.Bad) == 0)
+	sh := &sheet{Page: p, of: s, last: last}
+	s.sheets = append(s.sheets, sh)
+	return sh, nil
+}
+
+// store applies a page together with the checkpoint that covers it.
+func (w *walk) store(ctx context.Context, p *sheet) error {
+	w.mu.Lock()
+	cp := w.snapshot(p)
+	w.mu.Unlock()
+	if err := w.apply(ctx, p.Page, cp); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.stored, p.Page = true, Page{}
+	p.of.forget()
+	return nil
+}
+
+// readThrough reads one window from its beginning to its end, a page stored
+// before the next is read: for what is mostly one page.
+func (w *walk) readThrough(ctx context.Context, s *segment) error {
+	w.changed, w.segments = sync.NewCond(&w.mu), []*segment{s}
+	for !s.over {
+		p, err := w.next(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := w.store(ctx, p); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// page reads and applies one page and moves the segment's cursor with it.
-func (w *walk) page(ctx context.Context, s *segment) (more bool, err error) {
-	w.mu.Lock()
-	window, skip := Window{From: s.Cursor, To: s.End}, s.seen
-	w.mu.Unlock()
-	p, err := w.Remote.Search(ctx, w.objectType, w.field, window, w.nested, skip)
-	if err != nil {
-		return false, err
-	}
-	last, seen := w.last(p, window.From, skip)
-	w.mu.Lock()
-	done := !p.Full || (!s.End.IsZero() && !last.Before(s.End)) || (len(p.Records) == 0 && len(p.Bad) == 0)
-	cp := w.snapshot(s, last, done)
-	w.mu.Unlock()
-	if err := w.apply(ctx, p, cp); err != nil {
-		return false, err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if span := last.Sub(w.first(p, last)).Seconds(); span > 0 {
-		s.pace = float64(len(p.Records)) / span
-	}
-	s.Cursor, s.seen = last, seen
-	// A neighbour may have taken half of this window meanwhile.
-	s.Done = done || (!s.End.IsZero() && !last.Before(s.End))
-	return !s.Done, nil
-}
-
-func (w *walk) at(r mapping.Remote) time.Time {
+func (w *walk) date(r mapping.Remote) time.Time {
 	if w.field == "date_created" {
 		return r.Created
 	}
 	return r.Version
 }
 
-// first gives the smallest value of the page, or last for an empty one: where
-// a window begins says nothing about where its records do.
-func (w *walk) first(p Page, last time.Time) time.Time {
-	first := last
-	for _, r := range p.Records {
-		if t := w.at(r); t.Before(first) {
-			first = t
-		}
-	}
-	return first
-}
-
-// last gives the greatest value of the page and the ids that have it.
+// last gives the greatest date of the page and the ids that have it.
 func (w *walk) last(p Page, from time.Time, skip map[string]bool) (time.Time, map[string]bool) {
 	last := from
 	for _, r := range p.Records {
-		if t := w.at(r); t.After(last) {
+		if t := w.date(r); t.After(last) {
 			last = t
 		}
 	}
@@ -221,43 +201,9 @@ func (w *walk) last(p Page, from time.Time, skip map[string]bool) (time.Time, ma
 		}
 	}
 	for _, r := range p.Records {
-		if w.at(r).Equal(last) {
+		if w.date(r).Equal(last) {
 			seen[r.ID] = true
 		}
 	}
 	return last, seen
-}
-
-// snapshot is the checkpoint of the whole walk as it will be once this page is
-// stored. A snapshot that commits late only costs pages read twice.
-func (w *walk) snapshot(s *segment, last time.Time, done bool) *Checkpoint {
-	if w.stream == "" {
-		return nil
-	}
-	var left []segment
-	for _, other := range w.segments {
-		switch {
-		case other.Done || (other == s && done):
-		case other == s:
-			left = append(left, segment{Cursor: last, End: s.End})
-		default:
-			left = append(left, segment{Cursor: other.Cursor, End: other.End})
-		}
-	}
-	return &Checkpoint{Stream: w.stream, Position: map[string]any{"segments": left}}
-}
-
-// resume takes up the segments that a checkpoint left.
-func (w *walk) resume(cp Checkpoint) {
-	raw, err := json.Marshal(cp.Position["segments"])
-	if err != nil {
-		return
-	}
-	var left []segment
-	if json.Unmarshal(raw, &left) != nil {
-		return
-	}
-	for _, s := range left {
-		w.segments = append(w.segments, &segment{Cursor: s.Cursor, End: s.End, seen: map[string]bool{}})
-	}
 }

@@ -68,6 +68,7 @@ type rows struct {
 	bad  []closeapi.Rejected
 	next place
 	more bool
+	all  int // rows of the whole list; 0 if it does not say
 }
 
 // search is one call of Search.
@@ -109,6 +110,7 @@ func (s *search) run(ctx context.Context) error {
 		from, to := s.take(got)
 		if at == (place{}) {
 			first = from
+			s.page.Total = got.all
 		}
 		n := len(got.data) + len(got.bad)
 		read += n
@@ -205,12 +207,16 @@ func (s *search) hits(ctx context.Context, at place, limit int) (rows, error) {
 	field := closeapi.RegularField(s.o.Type, s.field)
 	page, err := s.client.Search(ctx, closeapi.SearchRequest{
 		Query: s.query(field), Sort: []closeapi.Sort{{Direction: closeapi.Ascending, Field: field}},
-		Fields: map[string][]string{s.o.Type: s.fields()}, Limit: limit, Cursor: at.cursor,
+		Fields: map[string][]string{s.o.Type: s.fields()}, Limit: limit, Cursor: at.cursor, IncludeCounts: s.window.Counted,
 	})
 	if err != nil {
 		return rows{}, err
 	}
-	return rows{page.Data, page.Rejected, place{cursor: page.Cursor}, page.Cursor != ""}, nil
+	got := rows{data: page.Data, bad: page.Rejected, next: place{cursor: page.Cursor}, more: page.Cursor != ""}
+	if page.Count != nil {
+		got.all = page.Count.Total
+	}
+	return got, nil
 }
 
 func (s *search) query(field closeapi.Field) closeapi.Node {
@@ -252,7 +258,11 @@ func (s *search) opportunities(ctx context.Context, at place, limit int) (rows, 
 		return rows{}, err
 	}
 	n := len(page.Data) + len(page.Rejected)
-	return rows{page.Data, page.Rejected, place{skip: at.skip + n}, page.HasMore}, nil
+	got := rows{data: page.Data, bad: page.Rejected, next: place{skip: at.skip + n}, more: page.HasMore}
+	if page.TotalResults != nil {
+		got.all = *page.TotalResults
+	}
+	return got, nil
 }
 
 // span is the filter on the date that orders this search.

@@ -38,25 +38,32 @@ func Canon(f Field, raw []byte) (Value, error) {
 
 // canonValid is Canon for raw that is known to be one valid JSON value.
 func canonValid(f Field, raw []byte) (Value, error) {
-	if raw[0] == 'n' {
-		return Null, nil
-	}
-	if raw[0] == '"' && f.Kind == Text && plainText(raw) {
-		// The usual case, without a copy in between.
-		if len(raw) == 2 {
-			return Null, nil
-		}
-		return Value(raw), nil
-	}
-	v, err := appendKind(make([]byte, 0, len(raw)), f, raw)
-	if err != nil {
-		return Null, &FieldError{f.Close, err.Error()}
-	}
-	switch string(v) {
-	case `""`, "[]", "{}", "null":
-		return Null, nil
+	v, err := appendValid(make([]byte, 0, len(raw)), f, raw)
+	if err != nil || isEmpty(v) {
+		return Null, err
 	}
 	return Value(v), nil
+}
+
+// appendValid appends the canonical form of a valid value; see isEmpty.
+func appendValid(dst []byte, f Field, raw []byte) ([]byte, error) {
+	if raw[0] == 'n' {
+		return append(dst, raw...), nil
+	}
+	v, err := appendKind(dst, f, raw)
+	if err != nil {
+		return v, &FieldError{f.Close, err.Error()}
+	}
+	return v, nil
+}
+
+// isEmpty reports whether a canonical form stands for Null.
+func isEmpty(v []byte) bool {
+	switch string(v) {
+	case `""`, "[]", "{}", "null":
+		return true
+	}
+	return false
 }
 
 // appendKind appends the canonical form of a value that is not null.
@@ -104,9 +111,12 @@ func appendMoment(dst []byte, kind Kind, raw []byte) ([]byte, error) {
 	if kind == Timestamp {
 		want = "date and time"
 	}
-	text, ok := Value(appendText(nil, raw)).Text()
-	if raw[0] != '"' || !ok {
+	if raw[0] != '"' {
 		return dst, mismatch(want, raw)
+	}
+	text := string(raw[1 : len(raw)-1])
+	if !plainText(raw) {
+		text, _ = textOf(raw)
 	}
 	if text == "" {
 		return append(dst, "null"...), nil
@@ -121,7 +131,7 @@ func appendMoment(dst []byte, kind Kind, raw []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return append(append(append(dst, '"'), FormatTime(t)...), '"'), nil
+	return append(appendTime(append(dst, '"'), t), '"'), nil
 }
 
 // appendLocalRef keeps what LocalRef made; no other object is a reference.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,7 +20,6 @@ type Remote struct {
 	Record  Record            // only mapped fields that the reading contains
 	Nested  []Remote          // contacts and opportunities inside a lead
 	Whole   bool              // a lead that came with every list of Nested asked for
-	Raw     []byte            // the JSON it was read from; not retained for nested ones
 	Invalid map[string]string // fields whose value has an impossible type, with the reason (fault A15)
 }
 
@@ -45,12 +45,12 @@ var nestedTypes = map[string]string{"contacts": "contact", "opportunities": "opp
 // Only what the reading contains gets into Record: whether a missing key means
 // empty is the caller's knowledge, see FillMissing. nested gives the objects
 // for the contacts and opportunities inside a lead; those of a type that is
-// not in it are skipped. The error is a *DecodeError. raw is kept, not copied.
+// not in it are skipped. The error is a *DecodeError. raw is not kept.
 func DecodeRemote(o *Object, raw []byte, nested map[string]*Object) (Remote, error) {
 	if err := validObject(raw); err != nil {
 		return Remote{}, err
 	}
-	r, err := decodeObject(o, raw, raw, nested)
+	r, err := decodeObject(o, newText(raw), raw, nested)
 	if err == nil && r.ID == "" {
 		err = &DecodeError{"/id", 0, "the object has no id"}
 	}
@@ -89,26 +89,58 @@ func syntaxError(raw []byte) error {
 // reading collects one object of a text.
 type reading struct {
 	Remote
+	*text
 	o      *Object
-	text   []byte // the whole text, for offsets
 	nested map[string]*Object
 	hasID  bool
 	lists  int // of nested, seen
 }
 
-// decodeObject reads the object obj, a part of text.
-func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remote, error) {
-	r := reading{o: o, text: text, nested: nested}
-	r.Type, r.Raw, r.Record = o.Type, obj, make(Record, len(o.Fields)+8)
+// text is the whole text that parts are cut from. Most values are canonical as
+// they come; such ones share its memory, which saves an allocation each.
+type text struct {
+	raw     []byte
+	copy    string
+	scratch []byte
+}
+
+func newText(raw []byte) *text { return &text{raw: raw, copy: string(raw)} }
+
+// offset is where part begins.
+func (t *text) offset(part []byte) int64 { return int64(cap(t.raw) - cap(part)) }
+
+func (t *text) part(part []byte) string {
+	at := t.offset(part)
+	return t.copy[at : at+int64(len(part))]
+}
+
+// content is the text inside a JSON string; false for other values.
+func (t *text) content(value []byte) (string, bool) {
+	if value[0] != '"' {
+		return "", false
+	}
+	if plainText(value) {
+		return t.part(value[1 : len(value)-1]), true
+	}
+	return textOf(value)
+}
+
+// textOf is the text inside a JSON string, cleaned; false for other values.
+func textOf(value []byte) (string, bool) {
+	if value[0] != '"' {
+		return "", false
+	}
+	return Value(appendText(nil, value)).Text()
+}
+
+// decodeObject reads the object obj, a part of t.
+func decodeObject(o *Object, t *text, obj []byte, nested map[string]*Object) (Remote, error) {
+	r := reading{o: o, text: t, nested: nested}
+	r.Type, r.Record = o.Type, make(Record, len(o.Fields)+8)
 	for key, value := range pairs(obj[skipSpace(obj, 0):]) {
-		name := keyName(key)
-		err := r.take(name, value)
-		var inner *DecodeError
-		if errors.As(err, &inner) {
-			return Remote{}, &DecodeError{"/" + name + inner.Pointer, inner.Offset, inner.Reason}
-		}
-		if err != nil {
-			return Remote{}, &DecodeError{"/" + name, r.offset(value), err.Error()}
+		name, _ := t.content(key)
+		if err := r.take(name, value); err != nil {
+			return Remote{}, within("/"+name, err, t.offset(value))
 		}
 	}
 	r.Whole = r.lists == len(nested)
@@ -118,6 +150,15 @@ func decodeObject(o *Object, text, obj []byte, nested map[string]*Object) (Remot
 		}
 	}
 	return r.Remote, nil
+}
+
+// within puts an error of a part into its place in the whole.
+func within(place string, err error, offset int64) error {
+	var inner *DecodeError
+	if errors.As(err, &inner) {
+		return &DecodeError{place + inner.Pointer, inner.Offset, inner.Reason}
+	}
+	return &DecodeError{place, offset, err.Error()}
 }
 
 // belongTo fills in the lead of a record that was read inside it.
@@ -133,17 +174,14 @@ func DecodePart(o *Object, raw []byte) (Remote, error) {
 	if err := validObject(raw); err != nil {
 		return Remote{}, err
 	}
-	return decodeObject(o, raw, raw, nil)
+	return decodeObject(o, newText(raw), raw, nil)
 }
 
 // keyName is a member's key without quotes and escapes: "i\u0064" is "id".
 func keyName(key []byte) string {
-	name, _ := Value(key).Text()
+	name, _ := textOf(key)
 	return name
 }
-
-// offset is where part begins in the text it was cut from.
-func (r *reading) offset(part []byte) int64 { return int64(cap(r.text) - cap(part)) }
 
 var errTwice = errors.New("the key occurs twice")
 
@@ -160,7 +198,7 @@ func (r *reading) take(name string, value []byte) error {
 		return r.takeNested(r.nested[nestedTypes[name]], value)
 	}
 	if r.o.IsMarker(name) {
-		r.Marker, _ = Value(appendTextOnly(value)).Text()
+		r.Marker, _ = r.content(value)
 		return nil
 	}
 	return r.takeField(name, value)
@@ -170,20 +208,12 @@ func (r *reading) takeID(value []byte) error {
 	if r.hasID {
 		return errTwice
 	}
-	id, ok := Value(appendTextOnly(value)).Text()
+	id, ok := r.content(value)
 	if !ok || id == "" {
 		return errors.New("an id expected, got " + kindOf(value))
 	}
 	r.ID, r.hasID = id, true
 	return nil
-}
-
-// appendTextOnly gives the canonical text of value, nothing for other types.
-func appendTextOnly(value []byte) []byte {
-	if value[0] != '"' {
-		return nil
-	}
-	return appendText(nil, value)
 }
 
 // takeTime reads a moment that also orders readings. One that cannot be read
@@ -192,7 +222,7 @@ func (r *reading) takeTime(name string, value []byte, to *time.Time) error {
 	if !to.IsZero() {
 		return errTwice
 	}
-	if text, ok := Value(appendTextOnly(value)).Text(); ok {
+	if text, ok := r.content(value); ok {
 		if t, err := ParseTime(text); err == nil {
 			*to = t
 		}
@@ -210,7 +240,7 @@ func (r *reading) takeField(name string, value []byte) error {
 	if _, invalid := r.Invalid[f.Close]; twice || invalid {
 		return errTwice
 	}
-	v, err := canonValid(f, value)
+	v, err := r.canon(f, value)
 	if err == nil {
 		r.Record[f.Close] = v
 		return nil
@@ -220,6 +250,19 @@ func (r *reading) takeField(name string, value []byte) error {
 	}
 	r.Invalid[f.Close] = err.Error()
 	return nil
+}
+
+// canon is Canon for a part of a valid text.
+func (t *text) canon(f Field, raw []byte) (Value, error) {
+	v, err := appendValid(t.scratch[:0], f, raw)
+	t.scratch = v
+	switch {
+	case err != nil || isEmpty(v):
+		return Null, err
+	case bytes.Equal(v, raw):
+		return Value(t.part(raw)), nil
+	}
+	return Value(v), nil
 }
 
 func (r *reading) takeNested(o *Object, value []byte) error {
@@ -236,14 +279,12 @@ func (r *reading) takeNested(o *Object, value []byte) error {
 			return &DecodeError{fmt.Sprintf("/%d", n), r.offset(item), "an object expected, got " + kindOf(item)}
 		}
 		child, err := decodeObject(o, r.text, item, nil)
-		var inner *DecodeError
-		if errors.As(err, &inner) {
-			return &DecodeError{fmt.Sprintf("/%d%s", n, inner.Pointer), inner.Offset, inner.Reason}
+		if err != nil {
+			return within(fmt.Sprintf("/%d", n), err, r.offset(item))
 		}
 		if child.ID == "" {
 			return &DecodeError{fmt.Sprintf("/%d/id", n), r.offset(item), "the object has no id"}
 		}
-		child.Raw = nil
 		r.Nested = append(r.Nested, child)
 		n++
 	}

@@ -2,7 +2,7 @@ package mapping
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 )
 
 // EncodeRemote makes the body of a POST or PUT: only the given fields, list
@@ -36,6 +36,6 @@ func sortedNames(r Record) []string {
 	for name := range r {
 		names = append(names, name)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }

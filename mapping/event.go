@@ -111,7 +111,7 @@ func takeText(value []byte, to *string) error {
 	if value[0] == 'n' {
 		return nil
 	}
-	text, ok := Value(appendTextOnly(value)).Text()
+	text, ok := textOf(value)
 	if !ok {
 		return mismatch("text", value)
 	}

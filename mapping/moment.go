@@ -45,8 +45,10 @@ func ParseTime(s string) (time.Time, error) {
 }
 
 // FormatTime gives the canonical text of a moment.
-func FormatTime(t time.Time) string {
-	return t.UTC().Truncate(time.Microsecond).Format("2006-01-02T15:04:05.999999Z")
+func FormatTime(t time.Time) string { return string(appendTime(nil, t)) }
+
+func appendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().Truncate(time.Microsecond).AppendFormat(dst, "2006-01-02T15:04:05.999999Z")
 }
 
 // TimeValue gives the Value of a moment; the zero time is Null.

@@ -1,8 +1,9 @@
 package mapping
 
 import (
+	"bytes"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -106,9 +107,7 @@ func members(src []byte) ([]member, error) {
 		}
 		ms = append(ms, member{string(appendText(nil, key)), string(value)})
 	}
-	if !sort.SliceIsSorted(ms, func(i, j int) bool { return keyLess(ms[i].key, ms[j].key) }) {
-		sort.Slice(ms, func(i, j int) bool { return keyLess(ms[i].key, ms[j].key) })
-	}
+	slices.SortFunc(ms, func(a, b member) int { return compareKeys(a.key, b.key) })
 	for i := 1; i < len(ms); i++ {
 		if ms[i].key == ms[i-1].key {
 			return nil, fmt.Errorf("key %s occurs twice", ms[i].key)
@@ -117,13 +116,38 @@ func members(src []byte) ([]member, error) {
 	return ms, nil
 }
 
-// keyLess orders quoted keys by their content: the closing quote would
+// compareKeys orders quoted keys by their content: the closing quote would
 // otherwise put "a" behind "a!".
-func keyLess(a, b string) bool {
-	return strings.Compare(a[:len(a)-1], b[:len(b)-1]) < 0
+func compareKeys(a, b string) int {
+	return strings.Compare(a[:len(a)-1], b[:len(b)-1])
 }
 
+// appendCanonObject writes the members as they come while their keys are in
+// order, and only begins anew, sorted, when they are not.
 func appendCanonObject(dst, src []byte) ([]byte, error) {
+	start := len(dst)
+	dst = append(dst, '{')
+	last, end := 0, 0 // the key before, within dst
+	for key, raw := range pairs(src) {
+		if end > 0 {
+			dst = append(dst, ',')
+		}
+		at := len(dst)
+		dst = appendText(dst, key)
+		if end > 0 && bytes.Compare(dst[last:end-1], dst[at:len(dst)-1]) >= 0 {
+			return appendSortedObject(dst[:start], src)
+		}
+		last, end = at, len(dst)
+		dst = append(dst, ':')
+		var err error
+		if dst, err = appendCanon(dst, raw); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+func appendSortedObject(dst, src []byte) ([]byte, error) {
 	ms, err := members(src)
 	if err != nil {
 		return dst, err

@@ -254,7 +254,7 @@ func sameBase(a, b mapping.Record) bool {
 	if b == nil {
 		return true
 	}
-	return string(mapping.EncodeBase(a)) == string(mapping.EncodeBase(b))
+	return mapping.SameContent(a, b)
 }
 
 // plea asks for a write to Close, unless a parent, a guard or a pause stands

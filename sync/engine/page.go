@@ -27,16 +27,18 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 		if now.FromClosePaused {
 			return ErrPaused
 		}
-		n := 0
+		if len(states) == 0 {
+			return nil
+		}
+		objectType, n := states[0].Type, 0
+		r := &round{Engine: e, counts: map[string]*GuardCounts{objectType: {}}}
 		for _, st := range states {
-			e.decidePage(st, byType[st.Type][st.CloseID], cause, silent)
+			r.decidePage(st, byType[objectType][st.CloseID], cause, silent)
 			if st.Outcome != nil {
 				n++
 			}
 		}
-		if len(states) > 0 {
-			counted[states[0].Type] = n
-		}
+		counted[objectType] = n
 		return nil
 	})
 	for _, n := range counted {
@@ -140,7 +142,7 @@ func (e *Engine) dropUnchanged(ctx context.Context, objectType string, byID map[
 }
 
 // decidePage decides on one record of a page.
-func (e *Engine) decidePage(st *State, remote mapping.Remote, cause Cause, silent bool) {
+func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent bool) {
 	if st.Status == Deleted || remote.ID == "" {
 		return // the search index may still show what is gone (fault A27)
 	}
@@ -150,8 +152,7 @@ func (e *Engine) decidePage(st *State, remote mapping.Remote, cause Cause, silen
 		return
 	}
 	c := &Claim{RecordID: st.ID, Type: st.Type, Cause: cause}
-	r := &round{Engine: e, counts: map[string]*GuardCounts{st.Type: {}}}
-	r.merge(e.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause})
+	r.merge(r.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause})
 	if st.Outcome == nil && c.Retry > 0 {
 		st.Outcome = &Outcome{Mark: true, Fetch: true, After: c.Retry, Cause: cause}
 		return

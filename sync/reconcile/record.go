@@ -59,14 +59,16 @@ func (m *merging) insert(why Reason) {
 			return
 		}
 	}
-	base := mapping.Record{}
+	set := make(mapping.Record, len(m.in.Remote.Record))
 	m.eachField(func(f mapping.Field) {
 		if r, known := m.remote(f); known {
-			m.setLocal(f.Close, r)
-			base[f.Close] = r
+			set[f.Close] = r
 		}
 	})
-	m.plan.Local, m.plan.Base = Create, base
+	m.plan.Local, m.plan.Base = Create, set
+	if len(set) > 0 {
+		m.plan.LocalSet = set.Clone()
+	}
 	m.record(why)
 }
 

@@ -35,7 +35,9 @@ func TestFetchOfLeadLeavesChildrenOut(t *testing.T) {
 	srv, r := imitation(t, closetest.Options{Seed: 1, Leads: 1}, nil)
 	got := r.Fetch(t.Context(), "lead", srv.List("lead")[0]["id"].(string))
 	require.NoError(t, got.Err)
-	require.NotContains(t, string(got.Remote.Raw), `"contacts"`)
+	require.Empty(t, got.Remote.Nested)
+	requests := srv.Requests()
+	require.NotContains(t, requests[len(requests)-1].Query, "contacts", "they are not asked for")
 }
 
 func TestFetchOfWhatIsGone(t *testing.T) {

@@ -26,7 +26,7 @@ func TestCopier_Escapes(t *testing.T) {
 		c.text(in)
 		c.null()
 		c.end()
-		require.Equal(t, want+"\t\\N\n", c.buf.String())
+		require.Equal(t, want+"\t\\N\n", string(c.buf))
 	}
 }
 

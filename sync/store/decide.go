@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -148,16 +149,30 @@ func (w *writing) parentKeys(ctx context.Context, t *table, states []*engine.Sta
 				}
 			}
 		}
-		if len(want) == 0 {
-			continue
-		}
-		keys, err := w.localKeys(ctx, w.tx, f.Parent, keysOf(want))
-		if err != nil {
-			return nil, err
+		keys := w.made(f.Parent, want)
+		if len(want) > 0 {
+			others, err := w.localKeys(ctx, w.tx, f.Parent, keysOf(want))
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(keys, others)
 		}
 		found[f.Parent] = keys
 	}
 	return found, nil
+}
+
+// made takes out of want the records whose rows this transaction has inserted:
+// at the first load, all of them.
+func (w *writing) made(objectType string, want map[string]bool) map[string]string {
+	keys := make(map[string]string, len(want))
+	for _, st := range w.states {
+		if st.Type == objectType && st.Outcome.Plan.Local == reconcile.Create && st.LocalKey != "" && want[st.CloseID] {
+			keys[st.CloseID] = st.LocalKey
+			delete(want, st.CloseID)
+		}
+	}
+	return keys
 }
 
 // wantParents puts off the rows whose parent has no row here yet: the parent

@@ -172,7 +172,7 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	}
 	t := w.table(states[0].Type)
 	_, err := w.tx.Exec(ctx, `
-		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::jsonb, remote_version = v.version,
+		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::json, remote_version = v.version,
 		       remote_hash = v.hash, state = v.state, last_error = v.err, error_class = v.class, alias_of = v.alias,
 		       parked = v.parked::jsonb, last_synced_at = closesync.clock(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
 		       attempts = CASE WHEN v.err IS NULL THEN 0 ELSE r.attempts + 1 END

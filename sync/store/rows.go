@@ -54,18 +54,15 @@ func (t *table) customJSON(r mapping.Record) string {
 		}
 	}
 	sort.Strings(names)
-	var b strings.Builder
-	b.WriteByte('{')
+	b := []byte{'{'}
 	for i, name := range names {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(string(mapping.TextValue(strings.TrimPrefix(name, "custom."))))
-		b.WriteByte(':')
-		b.WriteString(string(r[name]))
+		b = append(mapping.AppendName(b, strings.TrimPrefix(name, "custom.")), ':')
+		b = append(b, r[name]...)
 	}
-	b.WriteByte('}')
-	return b.String()
+	return string(append(b, '}'))
 }
 
 func (t *table) hasColumn(closeName string) bool {

@@ -57,7 +57,7 @@ func (s *Store) triggersGood(ctx context.Context, t *table) (bool, error) {
 	want := strings.Join(s.triggerArgs(t), "\x00") + "\x00"
 	var good int
 	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgenabled = 'A'
-		AND ((tgname = $2 AND tgargs = $3) OR tgname = $4)`, t.name, captureTrigger, []byte(want), truncateTrigger).Scan(&good)
+		AND ((tgname = $2 AND tgargs = $3 AND tgqual IS NOT NULL) OR tgname = $4)`, t.name, captureTrigger, []byte(want), truncateTrigger).Scan(&good)
 	return good == 2, err
 }
 
@@ -68,8 +68,8 @@ func (s *Store) makeTriggers(ctx context.Context, t *table) error {
 	}
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		for _, sql := range []string{
-			fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION closesync.capture(%s)",
-				captureTrigger, t.name, strings.Join(args, ", ")),
+			fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW WHEN (NOT (session_user = %s AND current_setting('closesync.origin', true) IS NOT DISTINCT FROM %s)) EXECUTE FUNCTION closesync.capture(%s)",
+				captureTrigger, t.name, literal(s.role), literal("worker:"+s.role), strings.Join(args, ", ")),
 			fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION closesync.capture_truncate(%s)",
 				truncateTrigger, t.name, strings.Join(args[:2], ", ")),
 			fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", t.name, captureTrigger),

@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -68,19 +69,28 @@ func readBody(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > MaxBodyBytes {
 		return nil, errTooLarge
 	}
-	var buf bytes.Buffer
-	if resp.ContentLength > 0 {
-		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
-	}
+	// How long a body is, mostly nobody says beforehand. It is gathered in a
+	// buffer that grew for another and copied once.
+	buf, _ := readBuffers.Get().(*bytes.Buffer)
+	buf.Reset()
 	n, err := buf.ReadFrom(io.LimitReader(resp.Body, MaxBodyBytes+1))
-	if err != nil {
-		return nil, err
+	if err == nil && n > MaxBodyBytes {
+		err = errTooLarge
 	}
-	if n > MaxBodyBytes {
-		return nil, errTooLarge
+	var body []byte
+	if err == nil {
+		body = bytes.Clone(buf.Bytes())
 	}
-	return buf.Bytes(), nil
+	if buf.Cap() <= keptBuffer {
+		readBuffers.Put(buf)
+	}
+	return body, err
 }
+
+var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptBuffer is the largest one worth keeping.
+const keptBuffer = 4 << 20
 
 func (k *call) bodyError(status int, err error) error {
 	if errors.Is(err, errTooLarge) {

@@ -30,16 +30,44 @@ type Page struct {
 
 // envelope is the union of the wrappers Close puts around lists.
 type envelope struct {
-	Data           []jsontext.Value `json:"data"`
-	HasMore        bool             `json:"has_more"`
-	TotalResults   *int             `json:"total_results"`
-	Cursor         *string          `json:"cursor"`
-	CursorNext     *string          `json:"cursor_next"`
-	CursorPrevious *string          `json:"cursor_previous"`
-	Count          *Count           `json:"count"`
+	Data           entries `json:"data"`
+	HasMore        bool    `json:"has_more"`
+	TotalResults   *int    `json:"total_results"`
+	Cursor         *string `json:"cursor"`
+	CursorNext     *string `json:"cursor_next"`
+	CursorPrevious *string `json:"cursor_previous"`
+	Count          *Count  `json:"count"`
 
 	records  []RawMessage
 	rejected []Rejected
+}
+
+// entries are the places of a list's entries within the body, where they stay:
+// a page is a megabyte.
+type entries [][2]int64
+
+// UnmarshalJSONFrom notes the places. Null stays nil, as a missing list does.
+func (e *entries) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if d.PeekKind() != '[' {
+		if k := d.PeekKind(); k != 'n' && k != 0 {
+			return errNoList
+		}
+		return d.SkipValue()
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	*e = entries{}
+	for d.PeekKind() != ']' {
+		v, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		end := d.InputOffset()
+		*e = append(*e, [2]int64{end - int64(len(v)), end})
+	}
+	_, err := d.ReadToken()
+	return err
 }
 
 var (
@@ -66,7 +94,8 @@ func (e *envelope) decode(body []byte) error {
 		return errNoList
 	}
 	e.records = make([]RawMessage, 0, len(e.Data))
-	for i, v := range e.Data {
+	for i, place := range e.Data {
+		v := jsontext.Value(body[place[0]:place[1]:place[1]])
 		switch {
 		case v.Kind() != '{':
 			e.rejected = append(e.rejected, Rejected{i, RawMessage(v), errNotRecord})

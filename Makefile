@@ -55,6 +55,10 @@ BENCH_FLAGS ?=
 bench: postgres ## Measure this machine; BENCH_FLAGS='-only=ingest -seconds=60' picks
 	@go run ./internal/bench $(BENCH_FLAGS)
 
+.PHONY: reproducible
+reproducible: ## Build twice, in two places, and fail if the binaries differ
+	@scripts/reproducible.sh
+
 .PHONY: lint
 lint: fmt-check vet golangci tidy-check migrations-check ## Run every check that is not a test
 

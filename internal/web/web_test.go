@@ -51,6 +51,14 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// Nothing that shows the inside of the process is served.
+func TestSecurity_18_NothingForDebuggingIsServed(t *testing.T) {
+	h := New(options())
+	for _, path := range []string{"/debug/", "/debug/pprof/", "/debug/pprof/heap", "/debug/vars", "/debug/requests"} {
+		require.Equal(t, http.StatusNotFound, ask(h, "GET", path).Code, path)
+	}
+}
+
 func TestAbsentParts(t *testing.T) {
 	h := New(Options{Now: func() time.Time { return start }, Logger: slog.New(slog.DiscardHandler), Loopback: true})
 	for path, want := range map[string]int{"/": 200, "/readyz": 200, "/jobs/": 404, "/metrics": 404, "/api/status": 404, "/webhooks/close/x": 404} {

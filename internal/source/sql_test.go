@@ -1,7 +1,8 @@
-// Package sqlsource checks where the text of SQL statements comes from: from
-// constants, and in the few places that build statements on mapped tables,
-// from names that were quoted. A value or a name of a user never becomes SQL.
-package sqlsource
+// Package source checks what holds for the source as a whole. Here: the text of
+// SQL statements comes from constants, and in the few places that build
+// statements on mapped tables, from names that were quoted. A value or a name
+// of a user never becomes SQL.
+package source
 
 import (
 	"go/ast"
@@ -30,7 +31,7 @@ var quotedFields = []string{"name", "key", "keyCast", "closeID", "cast", "newKey
 // checked where such a function is called.
 var trusted = []string{"sql", "where", "set", "expression"}
 
-type source struct {
+type checked struct {
 	fset   *token.FileSet
 	consts map[string]bool
 	vars   map[string][]ast.Expr    // of the package, by name
@@ -54,7 +55,7 @@ func TestSecurity_24_TheCheckFindsInjection(t *testing.T) {
 		`text := "SELECT " + input; q.QueryRow(ctx, text)`,
 		`b.Queue(strings.Join(input, ","))`,
 	} {
-		s := source{fset: token.NewFileSet(), consts: map[string]bool{}, vars: map[string][]ast.Expr{}, funcs: map[string]*ast.FuncDecl{}}
+		s := checked{fset: token.NewFileSet(), consts: map[string]bool{}, vars: map[string][]ast.Expr{}, funcs: map[string]*ast.FuncDecl{}}
 		file, err := parser.ParseFile(s.fset, "x.go", "package x\nfunc f(input string) {\n"+body+"\n}", 0)
 		require.NoError(t, err)
 		s.file(file)
@@ -62,9 +63,9 @@ func TestSecurity_24_TheCheckFindsInjection(t *testing.T) {
 	}
 }
 
-func parse(t *testing.T, dir string) source {
+func parse(t *testing.T, dir string) checked {
 	t.Helper()
-	s := source{fset: token.NewFileSet(), consts: map[string]bool{}, vars: map[string][]ast.Expr{}, funcs: map[string]*ast.FuncDecl{}}
+	s := checked{fset: token.NewFileSet(), consts: map[string]bool{}, vars: map[string][]ast.Expr{}, funcs: map[string]*ast.FuncDecl{}}
 	var files []*ast.File
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -86,7 +87,7 @@ func parse(t *testing.T, dir string) source {
 
 // constants notes the package's functions, variables and constants: what the
 // last are made of is checked by the compiler.
-func (s *source) constants(f *ast.File) {
+func (s *checked) constants(f *ast.File) {
 	for _, d := range f.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 			s.funcs[fn.Name.Name] = fn
@@ -107,7 +108,7 @@ func (s *source) constants(f *ast.File) {
 	}
 }
 
-func (s *source) file(f *ast.File) {
+func (s *checked) file(f *ast.File) {
 	for _, d := range f.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 			s.function(fn)
@@ -115,7 +116,7 @@ func (s *source) file(f *ast.File) {
 	}
 }
 
-func (s *source) function(fn *ast.FuncDecl) {
+func (s *checked) function(fn *ast.FuncDecl) {
 	made := assignments(fn)
 	ast.Inspect(fn, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -132,7 +133,7 @@ func (s *source) function(fn *ast.FuncDecl) {
 }
 
 // sqlArguments are the arguments of a call that become SQL.
-func (s *source) sqlArguments(call *ast.CallExpr) []ast.Expr {
+func (s *checked) sqlArguments(call *ast.CallExpr) []ast.Expr {
 	name := called(call)
 	if _, method := call.Fun.(*ast.SelectorExpr); method {
 		if at, ok := calls[name]; ok && len(call.Args) > at {
@@ -199,7 +200,7 @@ func assignments(fn *ast.FuncDecl) map[string][]ast.Expr {
 }
 
 // safe reports whether an expression can only be constants and quoted names.
-func (s *source) safe(e ast.Expr, made map[string][]ast.Expr, seen []string) bool {
+func (s *checked) safe(e ast.Expr, made map[string][]ast.Expr, seen []string) bool {
 	switch e := e.(type) {
 	case *ast.BasicLit:
 		return true
@@ -225,7 +226,7 @@ func (s *source) safe(e ast.Expr, made map[string][]ast.Expr, seen []string) boo
 	return false
 }
 
-func (s *source) allSafe(list []ast.Expr, made map[string][]ast.Expr, seen []string) bool {
+func (s *checked) allSafe(list []ast.Expr, made map[string][]ast.Expr, seen []string) bool {
 	for _, e := range list {
 		if !s.safe(e, made, seen) {
 			return false
@@ -234,7 +235,7 @@ func (s *source) allSafe(list []ast.Expr, made map[string][]ast.Expr, seen []str
 	return true
 }
 
-func (s *source) safeName(name string, made map[string][]ast.Expr, seen []string) bool {
+func (s *checked) safeName(name string, made map[string][]ast.Expr, seen []string) bool {
 	if s.consts[name] || slices.Contains(seen, name) || name == "nil" || name == "i" || name == "RiverSchema" {
 		return true
 	}
@@ -248,7 +249,7 @@ func (s *source) safeName(name string, made map[string][]ast.Expr, seen []string
 	return slices.Contains(trusted, name)
 }
 
-func (s *source) safeCall(call *ast.CallExpr, made map[string][]ast.Expr, seen []string) bool {
+func (s *checked) safeCall(call *ast.CallExpr, made map[string][]ast.Expr, seen []string) bool {
 	name := called(call)
 	switch {
 	case slices.Contains(quoters, name):
@@ -263,7 +264,7 @@ func (s *source) safeCall(call *ast.CallExpr, made map[string][]ast.Expr, seen [
 
 // safeResult reports whether a function of the package, called like that, can
 // only return safe text.
-func (s *source) safeResult(call *ast.CallExpr, fn *ast.FuncDecl, caller map[string][]ast.Expr, seen []string) bool {
+func (s *checked) safeResult(call *ast.CallExpr, fn *ast.FuncDecl, caller map[string][]ast.Expr, seen []string) bool {
 	made, safe := assignments(fn), true
 	for i, param := range parameters(fn) {
 		if i < len(call.Args) && s.safe(call.Args[i], caller, seen) {

@@ -49,7 +49,9 @@ CREATE TABLE closesync.records (
     next_attempt_at timestamptz,
     last_synced_at timestamptz,
     alias_of       text,
-    parked         jsonb
+    parked         jsonb,
+    -- Forms in which Close keeps values of a row that Close's do not go to.
+    learned        jsonb
 ) WITH (fillfactor = 90);
 -- The selective column first: a look-up by ids then cannot be planned as a scan
 -- of everything of one type, even before the table has statistics. Compared by
@@ -128,6 +130,9 @@ CREATE TABLE closesync.intents (
     local_key   text,
     action      text NOT NULL,
     sent        jsonb,
+    -- What Close held in the sent fields right before, and after the write.
+    seen        jsonb,
+    answer      jsonb,
     -- What the record carries in its marker field, if it is a marked create.
     marker      text,
     -- A moment not after the sending, in Close's time.
@@ -143,6 +148,7 @@ CREATE TABLE closesync.intents (
 );
 CREATE INDEX intents_open ON closesync.intents (connection, record_id) WHERE state IN ('open', 'unknown');
 CREATE INDEX intents_create_record ON closesync.intents (record_id) WHERE action = 'create';
+CREATE INDEX intents_update_record ON closesync.intents (record_id, id) WHERE action = 'update';
 CREATE INDEX intents_created ON closesync.intents USING brin (created_at);
 
 CREATE TABLE closesync.checkpoints (

@@ -72,6 +72,7 @@ type round struct {
 	events    map[int64][]mapping.Event
 	creates   map[int64]OpenCreate
 	updates   map[int64][]OpenUpdate
+	writes    map[int64][]Write
 	looked    []int64 // intents of updates whose effect is known now
 	choices   map[int64]map[string]reconcile.Choice
 	approved  map[int64]string
@@ -162,7 +163,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, updates: r.updates, choices: r.choices, approved: r.approved,
+				creates: r.creates, updates: r.updates, writes: r.writes, choices: r.choices, approved: r.approved,
 				gone: r.gone, relatives: r.relatives, making: r.making, counts: r.counts, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
@@ -250,6 +251,9 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 		return err
 	}
 	if r.updates, err = r.Local.OpenUpdates(ctx, ids); err != nil {
+		return err
+	}
+	if r.writes, err = r.Local.Writes(ctx, ids, loopWindow); err != nil {
 		return err
 	}
 	if r.choices, err = r.Local.Choices(ctx, ids); err != nil {

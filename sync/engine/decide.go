@@ -105,6 +105,9 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 	}
 	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: paused}
 	in.Local.At = c.LocalAt
+	if c.LocalAt.IsZero() {
+		in.Learned = st.Learned // a new edit is sent, whatever Close makes of it
+	}
 	// A delete that an operator rejected is undone; one of a row out of scope
 	// was never meant for Close.
 	in.Refill = !st.Local.Exists && (r.approved[st.ID] == "rejected" || st.Status == Detached)
@@ -179,7 +182,7 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}}
 	if staysParked(st, c) {
-		out.Parked, out.Error, out.Class = st.Parked, st.Error, "invalid"
+		out.Parked, out.Error, out.Class = maps.Clone(st.Parked), st.Error, st.Class
 		out.Status = Errored
 	}
 	if in.Remote.Exists {
@@ -195,7 +198,7 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	waits := waitsForParent(plan) || (plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
 	if plan.Remote != reconcile.None && !(waits && plan.Remote == reconcile.Create) {
-		r.plea(o, st, c, out)
+		r.plea(o, st, c, in, out)
 	} else if waits {
 		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
 	} else if !in.Remote.Exists && !rd.Gone && st.CloseID == "" {
@@ -259,7 +262,7 @@ func sameBase(a, b mapping.Record) bool {
 
 // plea asks for a write to Close, unless a parent, a guard or a pause stands
 // before it.
-func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
+func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input, out *Outcome) {
 	plan := out.Plan
 	if r.present.ToClosePaused {
 		c.Sleep = true
@@ -275,13 +278,16 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, out *Outcome) {
 		return
 	}
 	if plan.Remote == reconcile.Update && r.claims != nil {
-		if wait := r.flapping.wait(st.ID, r.Now()); wait > 0 {
+		if wait := r.flaps(st); wait > 0 {
 			r.Logger.Warn("a record flaps; its next update waits", "object_type", st.Type, "close_id", st.CloseID, "wait", wait)
 			c.Retry = wait
 			return
 		}
+		if r.parkFutile(o, st, c, in, out); out.Plan.Remote == reconcile.None {
+			return
+		}
 	}
-	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet, Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
+	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet, Seen: seen(plan.RemoteSet, in.Remote.Record), Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
 	c.Keep = true
 }
 

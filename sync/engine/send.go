@@ -75,7 +75,7 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 		// must find the record instead of creating it again (fault D5).
 		return r.Local.FinishIntent(ctx, in.ID, "unknown", "the answer came after the claim was lost")
 	}
-	if err := r.Local.FinishIntent(ctx, in.ID, "done", ""); err != nil {
+	if err := r.Local.Answered(ctx, in.ID, seen(in.Sent, answer.Record)); err != nil {
 		return err
 	}
 	cause := Cause{"intent": in.ID}
@@ -88,14 +88,20 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 	base := reconcile.Settle(o, now.Base, in.Sent, now.Local.Record, answer.Record)
 	side := reconcile.Side{Exists: true, Record: answer.Record, At: answer.Version}
 	paused, sure := r.resting(now)
-	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side, Paused: paused})
+	for name := range now.Parked {
+		if _, carried := in.Sent[name]; !carried {
+			paused[name] = true
+		}
+	}
+	learned := learn(o, now, in.Sent, answer.Record)
+	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side, Paused: paused, Learned: learned})
 	if !sure || emptiesCustom(plan) {
 		// The answer alone does not tell an empty field from a removed one: the
 		// next cycle asks and takes the answer's other news too.
 		c.Retry = time.Microsecond
 		plan = reconcile.Plan{Base: base}
 	}
-	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}}
+	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}, Learned: learned}
 	keepParked(out, now, in.Sent)
 	if in.Action == reconcile.Create {
 		out.CloseID = answer.ID
@@ -127,7 +133,7 @@ func keepParked(out *Outcome, now *State, sent mapping.Record) {
 		}
 	}
 	if len(out.Parked) > 0 {
-		out.Status, out.Error, out.Class = Errored, now.Error, "invalid"
+		out.Status, out.Error, out.Class = Errored, now.Error, now.Class
 	}
 }
 

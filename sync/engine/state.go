@@ -44,6 +44,8 @@ type State struct {
 	Touched  bool   // the row was written by somebody else since our last write
 	Parked   map[string]string
 	Error    string
+	Class    string // of the error
+	Learned  map[string]reconcile.Form
 	// Unreadable says why the row cannot be understood, such as an object where
 	// a list belongs: it is left as it is and parked. "" for a good row.
 	Unreadable string
@@ -67,6 +69,7 @@ type Outcome struct {
 	Class   string
 	AliasOf string
 	Parked  map[string]string
+	Learned map[string]reconcile.Form // nil keeps what is known
 	Cause   Cause
 	Silent  bool          // no journal and no notification: the first load
 	Intent  *Intent       // a write to Close, to be sent after the commit
@@ -92,10 +95,11 @@ type Intent struct {
 	ID     int64
 	Action reconcile.Action
 	Sent   mapping.Record
-	Marker string    // of a create, given when it is stored
-	Plain  bool      // a create that goes without a marker
-	Since  time.Time // not after its sending, in Close's time
-	Held   string    // guard that stopped it; "" when it may be sent
+	Seen   mapping.Record // what Close held in those fields
+	Marker string         // of a create, given when it is stored
+	Plain  bool           // a create that goes without a marker
+	Since  time.Time      // not after its sending, in Close's time
+	Held   string         // guard that stopped it; "" when it may be sent
 }
 
 // Claim is a dirty record that this worker holds for a while.

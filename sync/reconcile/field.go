@@ -72,6 +72,9 @@ func (m *merging) decide(f mapping.Field) decision {
 	}
 	// Now the sides differ.
 	if m.o.Direction == mapping.ToClose {
+		if form, ok := m.in.Learned[f.Close]; ok && v.same(l, form.Sent) && v.same(r, form.Kept) {
+			return agreed(ReasonLearned, r)
+		}
 		return v.toClose()
 	}
 	switch {

@@ -45,6 +45,15 @@ type Input struct {
 	// Paused fields are not sent to Close and not emptied here: a custom field
 	// that was removed or is being converted, or one Close refused.
 	Paused map[string]bool
+	// Learned are the forms in which Close keeps what was sent to it. Only for
+	// to_close, where Close's form does not go to the row.
+	Learned map[string]Form
+}
+
+// Form is how Close keeps a value.
+type Form struct {
+	Sent mapping.Value `json:"sent"`
+	Kept mapping.Value `json:"kept"`
 }
 
 // Choice is an operator's decision of a conflict.

@@ -19,6 +19,7 @@ const (
 	ReasonPaused     Reason = "paused"      // the field is neither sent nor emptied for now
 	ReasonUnknown    Reason = "unknown"     // one side's reading does not say
 	ReasonWaitParent Reason = "wait_parent" // the parent row has no Close id yet
+	ReasonLearned    Reason = "learned"     // Close keeps the row's value in a form of its own
 	ReasonRequired   Reason = "required"    // a field that cannot be empty was emptied
 )
 

@@ -16,7 +16,7 @@ import (
 
 const loadSQL = `
 SELECT r.id, r.close_id, r.local_key, r.base::text, r.remote_version, r.remote_hash, r.local_xid, r.state, r.alias_of,
-       r.parked::text, r.last_error
+       r.parked::text, r.last_error, r.error_class, r.learned::text
 FROM closesync.records r
 WHERE r.connection = $1 AND r.object_type = $2 AND %s
 ORDER BY r.id FOR UPDATE`
@@ -71,10 +71,10 @@ func (s *Store) load(ctx context.Context, tx pgx.Tx, objectType string, ids []in
 
 func scanState(rows pgx.Rows, objectType string) (*engine.State, int64, error) {
 	st := &engine.State{Type: objectType}
-	var closeID, localKey, alias, base, parked, lastError *string
+	var closeID, localKey, alias, base, parked, lastError, class, learned *string
 	var version *time.Time
 	var hash, xid *int64
-	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &xid, &st.Status, &alias, &parked, &lastError); err != nil {
+	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &xid, &st.Status, &alias, &parked, &lastError, &class, &learned); err != nil {
 		return nil, 0, err
 	}
 	st.CloseID, st.LocalKey, st.AliasOf, st.Error = deref(closeID), deref(localKey), deref(alias), deref(lastError)
@@ -87,6 +87,12 @@ func scanState(rows pgx.Rows, objectType string) (*engine.State, int64, error) {
 	}
 	if parked != nil {
 		if err := json.Unmarshal([]byte(*parked), &st.Parked); err != nil {
+			return nil, 0, err
+		}
+	}
+	st.Class = deref(class)
+	if learned != nil {
+		if err := json.Unmarshal([]byte(*learned), &st.Learned); err != nil {
 			return nil, 0, err
 		}
 	}

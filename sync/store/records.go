@@ -24,6 +24,7 @@ type recordRow struct {
 	Error, Class      *string
 	Alias             *string
 	Parked            *string
+	Learned           *string
 }
 
 func (w *writing) writeRecords(ctx context.Context, states []*engine.State) error {
@@ -137,6 +138,14 @@ func (w *writing) row(st *engine.State) recordRow {
 		raw, _ := json.Marshal(parked, json.Deterministic(true))
 		r.Parked = some(string(raw))
 	}
+	learned := st.Learned
+	if o.Learned != nil {
+		learned = o.Learned
+	}
+	if len(learned) > 0 && key != "" {
+		raw, _ := json.Marshal(learned, json.Deterministic(true))
+		r.Learned = some(string(raw))
+	}
 	return r
 }
 
@@ -156,13 +165,13 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	n := len(states)
 	ids, hashes := make([]int64, n), make([]*int64, n)
 	text := func() []*string { return make([]*string, n) }
-	closes, keys, bases, errs, classes, aliases, parked := text(), text(), text(), text(), text(), text(), text()
+	closes, keys, bases, errs, classes, aliases, parked, learned := text(), text(), text(), text(), text(), text(), text(), text()
 	versions, statuses := make([]*time.Time, n), make([]string, n)
 	taken := map[string]*engine.State{}
 	for i, st := range states {
 		r := w.row(st)
 		ids[i], closes[i], keys[i], bases[i], versions[i], hashes[i] = r.ID, r.CloseID, r.LocalKey, r.Base, r.Version, r.Hash
-		statuses[i], errs[i], classes[i], aliases[i], parked[i] = r.State, r.Error, r.Class, r.Alias, r.Parked
+		statuses[i], errs[i], classes[i], aliases[i], parked[i], learned[i] = r.State, r.Error, r.Class, r.Alias, r.Parked, r.Learned
 		if st.CloseID == "" && r.CloseID != nil {
 			taken[*r.CloseID] = st
 		}
@@ -174,13 +183,13 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	_, err := w.tx.Exec(ctx, `
 		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::json, remote_version = v.version,
 		       remote_hash = v.hash, state = v.state, last_error = v.err, error_class = v.class, alias_of = v.alias,
-		       parked = v.parked::jsonb, last_synced_at = closesync.clock(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
+		       parked = v.parked::jsonb, learned = v.learned::jsonb, last_synced_at = closesync.clock(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
 		       attempts = CASE WHEN v.err IS NULL THEN 0 ELSE r.attempts + 1 END
 		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[],
-		            $9::text[], $10::text[], $11::text[])
-		     AS v(id, close_id, local_key, base, version, hash, state, err, class, alias, parked)
+		            $9::text[], $10::text[], $11::text[], $12::text[])
+		     AS v(id, close_id, local_key, base, version, hash, state, err, class, alias, parked, learned)
 		LEFT JOIN `+t.name+` t ON t.`+t.key+` = v.local_key::`+t.keyCast+`
-		WHERE r.id = v.id`, ids, closes, keys, bases, versions, hashes, statuses, errs, classes, aliases, parked)
+		WHERE r.id = v.id`, ids, closes, keys, bases, versions, hashes, statuses, errs, classes, aliases, parked, learned)
 	return err
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 
-	"closesync/mapping"
 	"closesync/sync/engine"
 )
 
@@ -25,7 +24,7 @@ func (s *Store) OpenUpdates(ctx context.Context, recordIDs []int64) (map[int64][
 		if err := rows.Scan(&o.Intent, &record, &sent); err != nil {
 			return nil, err
 		}
-		if o.Sent, err = mapping.DecodeBase([]byte(sent)); err != nil {
+		if o.Sent, err = wholeRecord(sent); err != nil {
 			return nil, err
 		}
 		found[record] = append(found[record], o)

@@ -2,7 +2,7 @@ package mapping
 
 func contact() *Object {
 	return &Object{
-		Type: "contact", Table: Table{"crm", "contacts"},
+		Type: "contact", Prefix: "cont_", Nested: "contacts", Table: Table{"crm", "contacts"},
 		Fields: []Field{
 			{Close: "lead_id", Column: "lead_id", Kind: Reference, Parent: "lead", Required: true},
 			{Close: "name", Column: "name"},

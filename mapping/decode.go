@@ -36,9 +36,6 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("at %q, offset %d: %s", e.Pointer, e.Offset, e.Reason)
 }
 
-// nestedTypes are the lists of a lead that hold whole objects.
-var nestedTypes = map[string]string{"contacts": "contact", "opportunities": "opportunity"}
-
 // DecodeRemote reads one object of Close. Keys count by exact case, unknown
 // ones are ignored (A16), a mapped key that occurs twice is refused (A18), a
 // value of an impossible type goes to Invalid and the others go on (A15).
@@ -194,8 +191,9 @@ func (r *reading) take(name string, value []byte) error {
 		return r.takeTime(name, value, &r.Version)
 	case "date_created":
 		return r.takeTime(name, value, &r.Created)
-	case "contacts", "opportunities":
-		return r.takeNested(r.nested[nestedTypes[name]], value)
+	}
+	if t, ok := nestedTypes[name]; ok {
+		return r.takeNested(r.nested[t], value)
 	}
 	if r.o.IsMarker(name) {
 		r.Marker, _ = r.content(value)

@@ -2,7 +2,7 @@ package mapping
 
 func lead() *Object {
 	return &Object{
-		Type: "lead", Table: Table{"crm", "leads"},
+		Type: "lead", Prefix: "lead_", Table: Table{"crm", "leads"},
 		Fields: []Field{
 			{Close: "name", Column: "name"},
 			{Close: "description", Column: "description"},

@@ -70,6 +70,10 @@ func (t Table) String() string { return t.Schema + "." + t.Name }
 // Object maps one object type of Close to one table.
 type Object struct {
 	Type       string // Close's spelling and API path segment: "lead"
+	Prefix     string // of its Close ids: "lead_"
+	EventType  string // what events call it, where that differs from Type
+	Nested     string // the list inside a lead that holds whole objects of it; "" for none
+	Listed     bool   // its list endpoint can be read by date_created and date_updated
 	Table      Table
 	OwnTable   bool // the table is the user's: migrations do not make it
 	Key        string

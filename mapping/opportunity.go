@@ -2,7 +2,7 @@ package mapping
 
 func opportunity() *Object {
 	return &Object{
-		Type: "opportunity", Table: Table{"crm", "opportunities"},
+		Type: "opportunity", Prefix: "oppo_", Nested: "opportunities", Listed: true, Table: Table{"crm", "opportunities"},
 		Fields: []Field{
 			{Close: "lead_id", Column: "lead_id", Kind: Reference, Parent: "lead", Required: true},
 			{Close: "contact_id", Column: "contact_id", Kind: Reference, Parent: "contact"},

@@ -1,6 +1,7 @@
 // Package mapping says which fields of Close's objects live in which columns
 // of Postgres, and gives every value one canonical form. It is pure: no clock,
-// no I/O, no context.
+// no I/O, no context. The rules of the form, with what it does about NULs, lone
+// surrogates and numbers beyond 2^53, are one table in docs/mapping.md.
 package mapping
 
 // Value is the content of one field as canonical JSON text: compact, object

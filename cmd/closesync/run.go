@@ -187,8 +187,6 @@ func (a *app) compare(ctx context.Context, c *conn, what []string, progress func
 	return c.engine.Audit(ctx, types, progress)
 }
 
-var prefixes = map[string]string{"lead_": "lead", "cont_": "contact", "oppo_": "opportunity"}
-
 func sortOut(c *conn, what []string) (types []string, ids map[string][]string, err error) {
 	ids = map[string][]string{}
 	for _, w := range what {
@@ -197,8 +195,9 @@ func sortOut(c *conn, what []string) (types []string, ids map[string][]string, e
 			return c.types, ids, nil
 		case mapping.Default(w) != nil:
 			types = append(types, w)
-		case len(w) > 5 && prefixes[w[:5]] != "":
-			ids[prefixes[w[:5]]] = append(ids[prefixes[w[:5]]], w)
+		case mapping.TypeOfID(w) != "":
+			t := mapping.TypeOfID(w)
+			ids[t] = append(ids[t], w)
 		default:
 			return nil, nil, usageError("resync %q: not all, an object (%s) or a Close id (lead_…, cont_…, oppo_…)", w, strings.Join(mapping.Types(), ", "))
 		}

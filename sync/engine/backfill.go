@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"closesync/mapping"
 )
 
 // Streams of checkpoints.
@@ -100,7 +102,7 @@ func (e *Engine) roots() []string {
 		return []string{"lead"}
 	}
 	var list []string
-	for _, t := range []string{"lead", "contact", "opportunity"} {
+	for _, t := range mapping.Types() {
 		if e.Objects[t] != nil {
 			list = append(list, t)
 		}

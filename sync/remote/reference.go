@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"closesync/mapping"
 	"closesync/sync/closeapi"
 	"closesync/sync/engine"
 )
@@ -131,7 +132,7 @@ func (r *Remote) opportunityStatuses(ctx context.Context, ref *engine.Reference)
 func (r *Remote) customFields(ctx context.Context, ref *engine.Reference) error {
 	known := map[string]bool{}
 	var refused error
-	for _, objectType := range []string{"shared", "lead", "contact", "opportunity"} {
+	for _, objectType := range append([]string{"shared"}, mapping.Types()...) {
 		r.calls.Add(1)
 		defs, err := r.client.CustomFields(ctx, objectType)
 		if unreadable(err) {

@@ -47,9 +47,9 @@ func (r *Remote) nested(objectType string, wanted bool) map[string]*mapping.Obje
 		return nil
 	}
 	objects := map[string]*mapping.Object{}
-	for _, child := range []string{"contact", "opportunity"} {
-		if o := r.opt.Objects[child]; o != nil {
-			objects[child] = o
+	for t, o := range r.opt.Objects {
+		if o != nil && o.Nested != "" {
+			objects[t] = o
 		}
 	}
 	return objects
@@ -89,7 +89,7 @@ type search struct {
 // byList reports whether the records come from their list: that of
 // opportunities reads by change time and is documented. Searching them is not,
 // so only a filter makes us do it.
-func (s *search) byList() bool { return s.o.Type == "opportunity" && s.o.Filter == nil }
+func (s *search) byList() bool { return s.o.Listed && s.o.Filter == nil }
 
 func (s *search) run(ctx context.Context) error {
 	var at place
@@ -239,10 +239,8 @@ func (s *search) query(field closeapi.Field) closeapi.Node {
 
 func (s *search) fields() []string {
 	fields := recordFields(s.o)
-	for list, child := range map[string]string{"contacts": "contact", "opportunities": "opportunity"} {
-		if s.nested[child] != nil {
-			fields = append(fields, list)
-		}
+	for _, child := range s.nested {
+		fields = append(fields, child.Nested)
 	}
 	slices.Sort(fields)
 	return fields

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"closesync/mapping"
 	"closesync/sync/closeapi"
 )
 
@@ -201,17 +202,23 @@ func (s Subscriber) now() time.Time {
 // Source: developer.close.com/api/resources/events, list of event types.
 func WantedEvents() []closeapi.WebhookEvent {
 	var list []closeapi.WebhookEvent
-	add := func(objectType string, more ...string) {
-		for _, action := range append([]string{"created", "updated", "deleted"}, more...) {
+	add := func(objectType string) {
+		for _, action := range []string{"created", "updated", "deleted"} {
 			list = append(list, closeapi.WebhookEvent{ObjectType: objectType, Action: action})
 		}
 	}
-	add("lead", "merged")
-	for _, objectType := range []string{"contact", "opportunity", "custom_fields.lead", "custom_fields.contact",
-		"custom_fields.opportunity", "custom_fields.shared", "status.lead", "status.opportunity"} {
+	for _, objectType := range mapping.Types() {
+		if o := mapping.Default(objectType); o.EventType != "" {
+			add(o.EventType)
+		} else {
+			add(objectType)
+		}
+		add("custom_fields." + objectType)
+	}
+	for _, objectType := range []string{"custom_fields.shared", "status.lead", "status.opportunity"} {
 		add(objectType)
 	}
-	return list
+	return append(list, closeapi.WebhookEvent{ObjectType: "lead", Action: "merged"})
 }
 
 // sameEvents compares as sets. A filter that a person added hides events, so

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"closesync/mapping"
 	"closesync/sync/engine"
 )
 
@@ -117,7 +118,7 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 		if e.Foreign {
 			continue
 		}
-		add(e.ObjectType, e.ObjectID, mark{e.row, e.Stale})
+		add(mapping.TypeOfEvent(e.ObjectType), e.ObjectID, mark{e.row, e.Stale})
 		if e.ObjectType == "lead" && e.MergeSource != "" && e.MergeSource != e.ObjectID {
 			add("lead", e.MergeSource, mark{e.row, e.Stale})
 		}

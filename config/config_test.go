@@ -191,7 +191,7 @@ func TestFault_D15_BadConfig(t *testing.T) {
 		{"base http", "connections: [{name: default, base_url: 'http://10.0.0.1'}]", "base_url: is http"},
 		{"database", "database_url: mysql://CANARY@h/d", "database_url: is no Postgres connection string"},
 		{"database escape", "database_url: 'postgres://u:CANARY%zz@h/d'", "database_url: is no valid URL"},
-		{"no name", "connections: [{api_key_env: K}]", "connections.name: is missing"},
+		{"two without a name", "connections: [{api_key_env: K}, {api_key_env: L}]", "connections.name: is used twice"},
 		{"bad name", "connections: [{name: 'A b', api_key_env: K}]", "connections.name: is no plain name"},
 		{"name twice", "connections:\n- {name: a, api_key_env: K}\n- {name: a, api_key_env: K}", "closesync.yaml:3: connections.name: is used twice"},
 		{"no key source", "connections: [{name: a}]", "connections.api_key_env: is missing"},

@@ -30,9 +30,10 @@ func (l *loader) connections(list []Connection, s settings) []Connection {
 
 func (l *loader) checkConnection(c *Connection, seen map[string]bool) {
 	bad := func(key, what, remedy string) { l.probs.add(c.Position, "connections."+key, what, remedy) }
+	if c.Name == "" {
+		c.Name = DefaultConnection
+	}
 	switch {
-	case c.Name == "":
-		bad("name", "is missing", "write name: default")
 	case !connectionName.MatchString(c.Name):
 		bad("name", "is no plain name", "use a-z, 0-9, - and _, at most 63 characters")
 	case seen[c.Name]:

@@ -96,7 +96,7 @@ func (f *fileLayer) readGuards(n node) {
 func (f *fileLayer) readRate(n node) {
 	n.keys(map[string]func(node){
 		"reserve_percent": func(n node) {
-			f.rate.ReservePercent = n.whole(f.rate.ReservePercent, 0, 95, "write 0 to 95")
+			f.rate.ReservePercent = n.whole(f.rate.ReservePercent, 0, 90, "write 0 to 90")
 		},
 	})
 }

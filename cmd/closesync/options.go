@@ -35,6 +35,8 @@ type options struct {
 	connection string // --connection; "" means the first one
 	json       bool
 	began      bool // a command's own code runs: errors are no longer usage
+	worker     bool // this process is the worker, whose embedded Postgres stays
+	passing    bool // the database is up for this command alone
 }
 
 // configFlags are those that config knows; none of them is a secret, because
@@ -154,7 +156,7 @@ func (o *options) openDatabase(ctx context.Context, cfg *config.Config) (*pgxpoo
 		if err != nil {
 			return nil, nil, err
 		}
-		url, stop = server.DSN(pglocal.Database), server.Stop
+		url, stop, o.passing = server.DSN(pglocal.Database), server.Stop, !server.ByWorker()
 	}
 	pool, err := openPool(ctx, url)
 	if err != nil {
@@ -181,7 +183,7 @@ func (o *options) embedded(ctx context.Context, cfg *config.Config) (*pglocal.Se
 	if err != nil {
 		return nil, err
 	}
-	return pglocal.Start(ctx, pglocal.Options{DataDir: dir, Attach: true, Logger: o.logger(cfg)})
+	return pglocal.Start(ctx, pglocal.Options{DataDir: dir, Attach: true, Worker: o.worker, Logger: o.logger(cfg)})
 }
 
 // openPool checks that the database answers. Its errors hold no password: those

@@ -69,6 +69,7 @@ func (r *runOptions) run(ctx context.Context) error {
 	for _, w := range cfg.Warnings {
 		r.logger(cfg).Warn(w)
 	}
+	r.worker = !r.once
 	a, err := r.assemble(ctx, cfg, r.migrate)
 	if err != nil {
 		return err

@@ -20,27 +20,50 @@ const poll = 20 * time.Millisecond
 
 // acquire either takes the folder's lock (s.lock is set) or, if allowed, finds
 // the running server of its owner. It looks again until one of both works,
-// because the owner may be just starting or just stopping.
+// because the owner may be just starting or just stopping. A worker waits for
+// as long as another command has the server.
 func (s *Server) acquire(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
+	patience, cancel := context.WithTimeout(ctx, ownerPatience)
 	defer cancel()
-	for {
-		lock, err := tryLock(s.at.lock)
-		if err != nil {
-			return fmt.Errorf("pglocal: lock %s: %w", s.at.lock, err)
+	for told := false; ; {
+		taken, waits, err := s.attempt(patience)
+		if err != nil || taken {
+			return err
 		}
-		if lock != nil {
-			s.lock = lock
-			noteOwner(lock)
-			return nil
+		if waits && !told {
+			s.log.Info("waiting for another command to be done with the embedded postgres", "process", ownerOf(s.at.lock))
+			told = true
 		}
-		if s.opts.Attach && s.joins(ctx) {
-			return nil
+		wait := patience
+		if waits {
+			wait = ctx
 		}
-		if err := sleep(ctx, poll); err != nil {
+		if err := sleep(wait, poll); err != nil {
 			return fmt.Errorf("pglocal: %s (process %s): %w", s.at.dir, ownerOf(s.at.lock), ErrInUse)
 		}
 	}
+}
+
+// attempt tries once. waits says that a command has the server, whose end is
+// waited for.
+func (s *Server) attempt(ctx context.Context) (taken, waits bool, err error) {
+	others, err := s.workerElsewhere()
+	if err != nil {
+		return false, false, fmt.Errorf("pglocal: lock %s: %w", s.at.worker, err)
+	}
+	if !others || !s.opts.Attach {
+		if s.lock, err = tryLock(s.at.lock); err != nil {
+			return false, false, fmt.Errorf("pglocal: lock %s: %w", s.at.lock, err)
+		}
+		if s.lock != nil {
+			noteOwner(s.lock)
+			return true, false, nil
+		}
+	}
+	if s.worker != nil {
+		return false, true, nil
+	}
+	return s.opts.Attach && s.joins(ctx), false, nil
 }
 
 // joins reports whether the owner's server answers, and remembers its port.
@@ -49,8 +72,17 @@ func (s *Server) joins(ctx context.Context) bool {
 	if !ok || pid.port == 0 {
 		return false
 	}
+	guest, err := shareLock(s.at.guests)
+	if err != nil || guest == nil {
+		return false // its owner is about to stop it
+	}
 	s.port = pid.port
-	return answers(ctx, s.DSN(Database))
+	if !answers(ctx, s.DSN(Database)) {
+		unlock(guest)
+		return false
+	}
+	s.guest = guest
+	return true
 }
 
 // answers reports whether one connection and one query work within a second.

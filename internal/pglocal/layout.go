@@ -24,6 +24,8 @@ type layout struct {
 	socket   string // folder of the Unix socket
 	log      string // what the server prints
 	lock     string // locked for as long as the owner lives
+	worker   string // locked for as long as a worker lives
+	guests   string // share-locked by everybody who is attached
 	binaries string // downloaded Postgres, if none is installed
 }
 
@@ -42,6 +44,8 @@ func layoutOf(dir string) (layout, error) {
 		socket:   socketDir(abs),
 		log:      filepath.Join(abs, "postgres.log"),
 		lock:     filepath.Join(abs, "postgres.lock"),
+		worker:   filepath.Join(abs, "worker.lock"),
+		guests:   filepath.Join(abs, "guests.lock"),
 		binaries: filepath.Join(abs, "postgres-binaries"),
 	}, nil
 }

@@ -13,7 +13,12 @@ const socketsSupported = false
 
 // tryLock takes the lock without waiting. It returns nil and no error if
 // another process holds it. Windows frees it when the holder dies.
-func tryLock(path string) (*os.File, error) {
+func tryLock(path string) (*os.File, error) { return lockFile(path, windows.LOCKFILE_EXCLUSIVE_LOCK) }
+
+// shareLock is tryLock for a lock that others may share.
+func shareLock(path string) (*os.File, error) { return lockFile(path, 0) }
+
+func lockFile(path string, how uint32) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -21,7 +26,7 @@ func tryLock(path string) (*os.File, error) {
 	// One byte far behind the process id, so that others may still read it.
 	at := &windows.Overlapped{Offset: 1 << 20}
 	err = windows.LockFileEx(windows.Handle(f.Fd()),
-		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, at)
+		how|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, at)
 	if err == nil {
 		return f, nil
 	}

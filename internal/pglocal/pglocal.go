@@ -46,9 +46,14 @@ type Options struct {
 	// FastUnsafe gives up durability for speed (fsync off). For tests only.
 	FastUnsafe bool
 	// Attach joins a server that another process already runs on DataDir. Its
-	// Stop then leaves that server alone. Without it Start waits a little for
-	// the other process to end and returns ErrInUse.
+	// Stop then leaves that server alone, and the Stop of an owner with Attach
+	// waits for those who joined. Without it Start waits a little for the other
+	// process to end and returns ErrInUse.
 	Attach bool
+	// Worker says that this process lives longer than others: it joins the
+	// server of another worker only, waits for the rest to end, and stops
+	// without waiting for those who joined it.
+	Worker bool
 	// Settings override the server's settings by name, as in postgresql.conf.
 	Settings map[string]string
 	// Logger hears of starts, stops and crashes. Nil means silence.
@@ -65,6 +70,8 @@ type Server struct {
 	log  *slog.Logger
 
 	lock    *os.File // nil: attached, the server is another process's
+	worker  *os.File // with Options.Worker, unless another worker has it
+	guest   *os.File // of an attached server
 	stop    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
@@ -79,6 +86,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 	if err := s.acquire(ctx); err != nil {
+		s.release()
 		return nil, err
 	}
 	if s.lock == nil {
@@ -165,16 +173,28 @@ func (s *Server) Attached() bool { return s.lock == nil }
 
 // Stop ends the server as a fast shutdown does (open transactions roll back)
 // and returns when it is gone. It may be called twice. On an attached server
-// it does nothing.
+// it only says that we have left.
 func (s *Server) Stop() {
 	s.once.Do(func() {
+		defer s.release()
 		if s.lock == nil {
 			return
 		}
+		if s.opts.Attach && !s.opts.Worker {
+			defer s.seeOff()()
+		}
 		close(s.stop)
 		<-s.stopped
-		unlock(s.lock)
 	})
+}
+
+// release gives back every lock that is held.
+func (s *Server) release() {
+	for _, f := range []*os.File{s.lock, s.guest, s.worker} {
+		if f != nil {
+			unlock(f)
+		}
+	}
 }
 
 // createDatabase makes Database unless it is there.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -71,6 +72,51 @@ func TestStart_SecondOwnerAttachesOrIsRefused(t *testing.T) {
 	defer cancel()
 	_, err = Start(ctx, options(dir))
 	require.ErrorIs(t, err, ErrInUse)
+}
+
+// A command that began a moment before the worker neither keeps it waiting for
+// long nor takes the server along when it ends.
+func TestStart_AWorkerWaitsForACommandAndKeepsItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	command := start(t, Options{DataDir: dir, FastUnsafe: true, Attach: true})
+	require.False(t, command.ByWorker())
+	guest, err := Start(t.Context(), Options{DataDir: dir, Attach: true})
+	require.NoError(t, err)
+	require.True(t, guest.Attached())
+	require.False(t, guest.ByWorker())
+
+	worker := make(chan *Server, 1)
+	go func() {
+		s, err := Start(t.Context(), Options{DataDir: dir, FastUnsafe: true, Attach: true, Worker: true})
+		assert.NoError(t, err)
+		worker <- s
+	}()
+	stopped := make(chan struct{})
+	go func() {
+		command.Stop()
+		close(stopped)
+	}()
+	require.Equal(t, "up", query(t, guest, "SELECT 'up'"), "a command waits for those who joined it")
+	select {
+	case <-stopped:
+		t.Fatal("the server was stopped under a guest")
+	case <-worker:
+		t.Fatal("the worker joined a server that will go")
+	case <-time.After(100 * time.Millisecond):
+	}
+	guest.Stop()
+	<-stopped
+	w := <-worker
+	t.Cleanup(w.Stop)
+	require.False(t, w.Attached())
+	require.True(t, w.ByWorker())
+
+	late, err := Start(t.Context(), Options{DataDir: dir, Attach: true})
+	require.NoError(t, err)
+	t.Cleanup(late.Stop)
+	require.True(t, late.Attached())
+	require.True(t, late.ByWorker())
+	w.Stop() // waits for nobody
 }
 
 func TestStart_RefusesAnotherMajorVersionAndKeepsTheFolder(t *testing.T) {

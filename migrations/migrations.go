@@ -3,12 +3,15 @@
 package migrations
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -56,13 +59,27 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 func Down(ctx context.Context, pool *pgxpool.Pool) error {
 	return withProvider(pool, func(p *goose.Provider) error {
 		_, err := p.Down(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return errors.New("no migration is left to take back")
+		}
 		return err
 	})
 }
 
-// List tells which migrations are applied.
+// List tells which migrations are applied. It writes nothing.
 func List(ctx context.Context, pool *pgxpool.Pool) ([]Status, error) {
+	var begun bool
+	if err := pool.QueryRow(ctx, "SELECT to_regclass('closesync.schema_version') IS NOT NULL").Scan(&begun); err != nil {
+		return nil, err
+	}
 	var list []Status
+	if !begun {
+		for version, name := range names() {
+			list = append(list, Status{Version: version, Name: name})
+		}
+		slices.SortFunc(list, func(a, b Status) int { return cmp.Compare(a.Version, b.Version) })
+		return list, nil
+	}
 	err := withProvider(pool, func(p *goose.Provider) error {
 		states, err := p.Status(ctx)
 		for _, s := range states {

@@ -48,6 +48,7 @@ func (w *backfillWorker) Work(ctx context.Context, job *river.Job[BackfillArgs])
 type AuditArgs struct {
 	Connection string   `json:"connection"`
 	Types      []string `json:"types,omitempty"`
+	Requested  bool     `json:"requested,omitempty"` // by somebody who waits for it
 }
 
 // Kind names the job.

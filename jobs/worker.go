@@ -156,9 +156,9 @@ func (w *Worker) Enqueue(connection string) func(ctx context.Context, tx pgx.Tx)
 	}
 }
 
-// Audit asks for a full compare.
+// Audit asks for a full compare, until whose end [Requested] is true.
 func (w *Worker) Audit(ctx context.Context, connection string, types []string) error {
-	_, err := w.client.Insert(ctx, AuditArgs{connection, types}, nil)
+	_, err := w.client.Insert(ctx, AuditArgs{Connection: connection, Types: types, Requested: true}, nil)
 	return err
 }
 

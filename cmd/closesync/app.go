@@ -56,6 +56,9 @@ type conn struct {
 // assemble connects everything and writes nothing but the schema, if migrate
 // says so. The caller calls close.
 func (o *options) assemble(ctx context.Context, cfg *config.Config, migrate bool) (*app, error) {
+	if err := startable(cfg); err != nil {
+		return nil, err
+	}
 	pool, stop, err := o.openDatabase(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -81,10 +84,19 @@ func (o *options) assemble(ctx context.Context, cfg *config.Config, migrate bool
 	return a, nil
 }
 
-func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*conn, error) {
-	if c.APIKey.IsZero() {
-		return nil, usageError("%s", noKey(c))
+// startable finds what is wrong with the settings as a whole before a database
+// is started for them.
+func startable(cfg *config.Config) error {
+	for _, c := range cfg.Connections {
+		if c.APIKey.IsZero() {
+			return usageError("%s", noKey(c))
+		}
 	}
+	_, err := objects(cfg)
+	return err
+}
+
+func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*conn, error) {
 	cn := &conn{name: c.Name, log: a.log, key: closeapi.Secret(c.APIKey.Reveal())}
 	client, err := closeapi.New(closeapi.Options{
 		BaseURL: c.BaseURL, Key: cn.key, UserAgent: "closesync/" + version(), ReservePercent: a.cfg.Rate.ReservePercent,
@@ -154,9 +166,13 @@ func (c *conn) identify(me *closeapi.Me) (seesAll bool) {
 	if len(me.Organizations) > 0 {
 		c.orgID = me.Organizations[0].ID
 	}
+	seesAll = true // unless Close says which permissions there are
 	for _, m := range me.Memberships {
-		if c.orgID == "" || m.OrganizationID == c.orgID {
-			c.orgID = m.OrganizationID
+		if c.orgID != "" && m.OrganizationID != c.orgID {
+			continue
+		}
+		c.orgID = m.OrganizationID
+		if m.RoleID != "" || m.PermissionsGranted != nil {
 			seesAll = m.RoleID == "admin" || m.May("view_all_leads")
 		}
 	}

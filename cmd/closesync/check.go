@@ -201,9 +201,15 @@ func (k *checking) binding(ctx context.Context, id string, s *store.Store, org s
 
 func (k *checking) triggers(ctx context.Context, id string, s *store.Store) {
 	missing, err := s.Untriggered(ctx)
+	var bound string
+	if err == nil {
+		bound, err = s.Bound(ctx)
+	}
 	switch {
 	case err != nil:
 		k.bad(id, err.Error(), "")
+	case len(missing) > 0 && bound == "":
+		k.good(id, "none yet; the first run makes them")
 	case len(missing) > 0:
 		k.bad(id, "local changes are not captured for "+strings.Join(missing, ", "), "closesync run puts the triggers back and compares everything")
 	default:

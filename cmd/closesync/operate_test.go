@@ -17,6 +17,11 @@ func TestStatus(t *testing.T) {
 	w := newWorld(t, 1)
 	got := w.run("status", "--json")
 	require.Zero(t, got.code, got.err)
+	require.Equal(t, false, decode[map[string]any](t, got)["idle"], "the first load waits")
+	require.Equal(t, 3, w.run("status", "--wait-idle", "50ms").code)
+	w.exec(`INSERT INTO closesync.checkpoints (connection, stream, position) VALUES (1, 'backfill', '{"done": true}')`)
+	got = w.run("status", "--json")
+	require.Zero(t, got.code, got.err)
 	d := decode[map[string]any](t, got)
 	require.Equal(t, true, d["idle"])
 	c := d["connections"].([]any)[0].(map[string]any)
@@ -179,14 +184,19 @@ func TestCheck(t *testing.T) {
 		ID string
 		OK bool
 	}
-	found := map[string]bool{}
-	got := w.run("check", "--json")
-	for _, f := range decode[[]finding](t, got) {
-		found[f.ID] = f.OK
+	check := func(triggers bool, code int) {
+		found := map[string]bool{}
+		got := w.run("check", "--json")
+		for _, f := range decode[[]finding](t, got) {
+			found[f.ID] = f.OK
+		}
+		require.Equal(t, map[string]bool{"database": true, "migrations": true, "key default": true, "permissions default": true,
+			"binding default": true, "triggers default": triggers, "webhook default": true, "mapping": true}, found, got.out)
+		require.Equal(t, code, got.code)
 	}
-	require.Equal(t, map[string]bool{"database": true, "migrations": true, "key default": true, "permissions default": true,
-		"binding default": true, "triggers default": false, "webhook default": true, "mapping": true}, found, got.out)
-	require.Equal(t, 1, got.code, "no worker has put the triggers there yet")
+	check(true, 0) // the first run makes them
+	require.Zero(t, w.run("adopt", "--yes").code)
+	check(false, 1) // bound, and no worker has put the triggers there
 
 	w.exec(`ALTER TABLE crm.leads DROP COLUMN description`)
 	require.Contains(t, w.run("mapping", "check").out, "has no column description")

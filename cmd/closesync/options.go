@@ -264,7 +264,7 @@ func (o *options) openStoreFor(ctx context.Context, cfg *config.Config, pool *pg
 	s, err := store.Open(ctx, opt)
 	switch {
 	case store.Code(err) == "42P01" || store.Code(err) == "3F000":
-		return nil, errors.New("the database has no closesync schema yet: run `closesync migrate up`")
+		return nil, errNoSchema
 	case err != nil:
 		return nil, err
 	}

@@ -77,10 +77,12 @@ func (o *options) chosen(cfg *config.Config) ([]config.Connection, error) {
 	return []config.Connection{c}, err
 }
 
+var errNoSchema = errors.New("the database has no closesync schema yet: run `closesync migrate up`")
+
 // unmigrated turns the error about a missing table or schema into its remedy.
 func unmigrated(err error) error {
 	if code := store.Code(err); code == "42P01" || code == "3F000" {
-		return errors.New("the database has no closesync schema yet: run `closesync migrate up`")
+		return errNoSchema
 	}
 	return err
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"closesync/jobs"
 	"closesync/sync/store"
 )
 
@@ -21,9 +24,21 @@ func (a *app) status(ctx context.Context) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if one.Idle, err = nothingRequested(ctx, a.pool, c.name, one.Idle); err != nil {
+			return nil, err
+		}
 		list = append(list, one)
 	}
 	return document(list), nil
+}
+
+// nothingRequested is idle unless a resync waits that somebody asked for.
+func nothingRequested(ctx context.Context, pool *pgxpool.Pool, connection string, idle bool) (bool, error) {
+	if !idle {
+		return false, nil
+	}
+	waits, err := jobs.Requested(ctx, pool, connection)
+	return !waits, err
 }
 
 // unfinished ends run --once: exit code 3 if something waits for a person.

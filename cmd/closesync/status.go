@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -49,10 +50,18 @@ func newStatusCommand(o *options) *cobra.Command {
 		Long: "Show the state of every connection and object. Exits with 3 if records are parked, held, in open conflict or pending.",
 	}
 	c.Flags().DurationVar(&wait, "wait-idle", 0, "return when nothing is pending, at the latest after this `duration`")
-	c.RunE = o.deciding(func(ctx context.Context, s *session, _ []string) error {
-		if c.Flags().Changed("wait-idle") {
-			if err := s.awaitIdle(ctx, wait); err != nil {
+	var end time.Time
+	look := o.deciding(func(ctx context.Context, s *session, _ []string) error {
+		if left := time.Until(end); !end.IsZero() {
+			if o.passing {
+				left = min(left, 0) // nothing happens as long as we have the database
+			}
+			idle, err := s.awaitIdle(ctx, left)
+			if err != nil {
 				return err
+			}
+			if !idle && o.passing && time.Now().Before(end) {
+				return errNotIdle
 			}
 		}
 		d, err := s.status(ctx)
@@ -64,17 +73,41 @@ func newStatusCommand(o *options) *cobra.Command {
 		} else {
 			err = s.printStatus(d)
 		}
-		if err == nil && d.open() {
+		if err == nil && (d.open() || (!end.IsZero() && !d.Idle)) {
 			return &exitError{code: exitOpen}
 		}
 		return err
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if c.Flags().Changed("wait-idle") {
+			end = time.Now().Add(wait)
+		}
+		for {
+			err := look(c, args)
+			if !comesYet(err) || !time.Now().Before(end) {
+				return err
+			}
+			select {
+			case <-c.Context().Done():
+				return err
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}
 	return o.jsonFlag(c)
 }
 
+// comesYet reports whether a worker that is just being started will mend it,
+// given its turn at the database.
+func comesYet(err error) bool {
+	return errors.Is(err, errNotIdle) || errors.Is(err, errNoSchema) || errors.Is(err, store.ErrNoTable)
+}
+
+var errNotIdle = errors.New("not idle")
+
 // awaitIdle returns when every connection is idle or the time is over, which
 // is no error: the status that follows tells.
-func (s *session) awaitIdle(ctx context.Context, wait time.Duration) error {
+func (s *session) awaitIdle(ctx context.Context, wait time.Duration) (bool, error) {
 	end := time.NewTimer(wait)
 	defer end.Stop()
 	look := time.NewTicker(100 * time.Millisecond)
@@ -83,19 +116,22 @@ func (s *session) awaitIdle(ctx context.Context, wait time.Duration) error {
 		idle := true
 		for _, m := range s.stores {
 			one, err := m.Idle(ctx)
+			if err == nil {
+				one, err = nothingRequested(ctx, s.pool, m.Name, one)
+			}
 			if err != nil {
-				return err
+				return false, err
 			}
 			idle = idle && one
 		}
 		if idle {
-			return nil
+			return true, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-end.C:
-			return nil
+			return false, nil
 		case <-look.C:
 		}
 	}
@@ -106,6 +142,9 @@ func (s *session) status(ctx context.Context) (statusDocument, error) {
 	running := s.askWorker(ctx)
 	for _, m := range s.stores {
 		one, err := m.Status(ctx, s.ask(ctx, m))
+		if err == nil {
+			one.Idle, err = nothingRequested(ctx, s.pool, m.Name, one.Idle)
+		}
 		if err != nil {
 			return statusDocument{}, err
 		}

@@ -13,6 +13,7 @@ type waiting struct {
 	writes  int64            // writes to Close that are under way
 	events  int64            // events not yet worked on
 	records map[string]int64 // records to be compared, by object type
+	load    bool             // the first load has not come to its end
 }
 
 func (w waiting) none() bool {
@@ -21,7 +22,7 @@ func (w waiting) none() bool {
 			return false
 		}
 	}
-	return w.hints+w.writes+w.events == 0
+	return w.hints+w.writes+w.events == 0 && !w.load
 }
 
 // One statement sees one moment: a hint that becomes a mark between two
@@ -36,19 +37,20 @@ SELECT (SELECT count(*) FROM closesync.outbox WHERE connection = $1),
        (SELECT count(*) FROM closesync.intents i LEFT JOIN closesync.records r ON r.id = i.record_id
         WHERE i.connection = $1 AND i.state IN ('open', 'unknown') AND r.state IS DISTINCT FROM 'held'),
        (SELECT coalesce(sum(events), 0) FROM due),
+       NOT EXISTS (SELECT FROM closesync.checkpoints WHERE connection = $1 AND stream = 'backfill' AND position -> 'done' = 'true'),
        (SELECT coalesce(jsonb_object_agg(object_type, n), '{}')::text FROM (SELECT object_type, count(*) AS n FROM due GROUP BY 1) v)`
 
 func (s *Store) waiting(ctx context.Context) (waiting, error) {
 	var w waiting
 	var records string
-	if err := s.pool.QueryRow(ctx, waitingSQL, s.id).Scan(&w.hints, &w.writes, &w.events, &records); err != nil {
+	if err := s.pool.QueryRow(ctx, waitingSQL, s.id).Scan(&w.hints, &w.writes, &w.events, &w.load, &records); err != nil {
 		return w, err
 	}
 	return w, json.Unmarshal([]byte(records), &w.records)
 }
 
-// Idle reports whether nothing waits in either direction. Open conflicts,
-// holds, parked and hidden records do not count.
+// Idle reports whether nothing waits in either direction, the first load
+// included. Open conflicts, holds, parked and hidden records do not count.
 func (s *Store) Idle(ctx context.Context) (bool, error) {
 	w, err := s.waiting(ctx)
 	if err != nil {

@@ -68,7 +68,8 @@ func mark(t *testing.T, pool *pgxpool.Pool, id int64, notBefore string) {
 
 func TestStatusShape(t *testing.T) {
 	t.Parallel()
-	s, _ := opened(t)
+	s, pool := opened(t)
+	exec(t, pool, loaded)
 	c, err := s.Status(t.Context(), store.StatusInput{API: store.APIState{OK: true}, OrganizationID: "orga_1"})
 	require.NoError(t, err)
 	require.True(t, c.Idle)
@@ -80,7 +81,7 @@ func TestStatusShape(t *testing.T) {
 		"webhook":{"state":"absent","last_delivery_at":null},"inbox_pending":0,"outbox_pending":0,
 		"objects":{"lead":`+object+`,"contact":`+object+`,"opportunity":`+object+`},"events_watermark":null,
 		"lag_seconds":{"from_close_p50":0,"from_close_p99":0,"to_close_p50":0,"to_close_p99":0},"rate":[],"last_run":null,
-		"paused":{"to_close":false,"from_close":false},"idle":true}`, string(text))
+		"paused":{"to_close":false,"from_close":false},"idle":true,"loaded":true}`, string(text))
 }
 
 func TestStatusCounts(t *testing.T) {
@@ -132,6 +133,7 @@ func TestIdle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, pool := opened(t)
+			exec(t, pool, loaded)
 			if c.state != "" {
 				mark(t, pool, record(t, pool, "lead_1", "1", c.state), c.notBefore)
 			}
@@ -142,6 +144,20 @@ func TestIdle(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.idle, idle)
 		})
+	}
+}
+
+// loaded says that the first load is complete, without which nothing is idle.
+const loaded = `INSERT INTO closesync.checkpoints (connection, stream, position) VALUES (1, 'backfill', '{"done": true}')`
+
+func TestNotIdleBeforeTheFirstLoad(t *testing.T) {
+	t.Parallel()
+	s, pool := opened(t)
+	for _, also := range []string{"SELECT", `INSERT INTO closesync.checkpoints (connection, stream, position) VALUES (1, 'backfill', '{"segments": []}')`} {
+		exec(t, pool, also)
+		idle, err := s.Idle(t.Context())
+		require.NoError(t, err)
+		require.False(t, idle)
 	}
 }
 

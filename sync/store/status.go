@@ -61,7 +61,8 @@ type ConnectionStatus struct {
 	LastRun         *RunStatus              `json:"last_run"`
 	Paused          PauseStatus             `json:"paused"`
 	// Idle is part of the document's own idle.
-	Idle bool `json:"idle"`
+	Idle   bool `json:"idle"`
+	Loaded bool `json:"loaded"` // the first load is complete
 }
 
 // WebhookStatus is the subscription.
@@ -96,14 +97,15 @@ type RunStatus struct {
 	At    time.Time `json:"at"`
 }
 
-// Open reports whether somebody must act or something still waits.
+// Open reports whether somebody must act or some record still waits. A first
+// load that has not been made is neither.
 func (c ConnectionStatus) Open() bool {
 	for _, o := range c.Objects {
 		if o.Conflicts+o.Errors+o.Held+o.Pending > 0 {
 			return true
 		}
 	}
-	return !c.Idle
+	return c.InboxPending+c.OutboxPending > 0
 }
 
 // Status reads the state of the connection. It writes nothing.
@@ -219,7 +221,7 @@ func (s *Store) statusWaiting(ctx context.Context, c *ConnectionStatus) error {
 	if err != nil {
 		return err
 	}
-	c.InboxPending, c.OutboxPending, c.Idle = w.events, w.hints+w.writes, w.none()
+	c.InboxPending, c.OutboxPending, c.Idle, c.Loaded = w.events, w.hints+w.writes, w.none(), !w.load
 	for objectType, n := range w.records {
 		if o, known := c.Objects[objectType]; known {
 			o.Pending = n

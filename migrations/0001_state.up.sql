@@ -51,7 +51,10 @@ CREATE TABLE closesync.records (
     alias_of       text,
     parked         jsonb,
     -- Forms in which Close keeps values of a row that Close's do not go to.
-    learned        jsonb
+    learned        jsonb,
+    -- The row was there before the first load and has no Close id yet: it is not
+    -- created in Close unless an operator says so.
+    existed        boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 90);
 -- The selective column first: a look-up by ids then cannot be planned as a scan
 -- of everything of one type, even before the table has statistics. Compared by
@@ -232,6 +235,19 @@ CREATE TABLE closesync.hold_items (
     PRIMARY KEY (hold_id, record_id)
 );
 CREATE INDEX hold_items_record ON closesync.hold_items (record_id);
+
+-- How far an object type has come into being here. A row is made when the rows
+-- that were there before are registered; hints are not taken before that.
+CREATE TABLE closesync.first_loads (
+    connection  int NOT NULL,
+    object_type text NOT NULL,
+    -- What Close holds is kept apart in arrivals until it is matched with rows.
+    staged      boolean NOT NULL DEFAULT false,
+    matched_at  timestamptz,
+    -- Before this nothing of the type is sent to Close.
+    loaded_at   timestamptz,
+    PRIMARY KEY (connection, object_type)
+);
 
 CREATE VIEW closesync.record_status AS
 SELECT c.name AS connection, r.object_type, r.close_id, r.local_key,

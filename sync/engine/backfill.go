@@ -26,35 +26,79 @@ func AuditStream(objectType string) string { return "audit:" + objectType }
 // Backfill loads everything: leads with their contacts and opportunities, by
 // date_created, over several windows at once. The events' watermark is taken
 // first, so that what changes meanwhile is seen afterwards. After a crash it
-// goes on where its checkpoint was. It does nothing once complete.
+// goes on where its checkpoint was. Types that came to the mapping later, or
+// whose table was missing, are loaded by themselves. It does nothing once
+// complete.
 func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error {
-	cp, err := e.Local.Checkpoint(ctx, StreamBackfill)
-	if err != nil {
+	types, err := e.notLoaded(ctx)
+	if err != nil || len(types) == 0 {
 		return err
-	}
-	if done, _ := cp.Position["done"].(bool); done {
-		return nil
 	}
 	if err := e.refuseWhenPaused(ctx); err != nil {
 		return fmt.Errorf("engine.Backfill: %w", err)
 	}
-	start := cp.Watermark
-	if start.IsZero() {
-		if start, err = e.startBackfill(ctx); err != nil {
-			return fmt.Errorf("engine.Backfill: %w", err)
-		}
-		cp = Checkpoint{Stream: StreamBackfill, Watermark: start}
-	}
-	_, err = e.walkAll(ctx, "backfill", cp, start.Add(time.Minute), progress)
-	if err != nil {
+	if err := e.load(ctx, types, progress); err != nil {
 		return fmt.Errorf("engine.Backfill: %w", err)
 	}
-	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: start, Position: map[string]any{"done": true}, LastRun: e.Now()})
+	return nil
+}
+
+// notLoaded lists the types whose first load is not complete, parents first.
+func (e *Engine) notLoaded(ctx context.Context) ([]string, error) {
+	loads, err := e.Local.FirstLoads(ctx)
+	var types []string
+	for _, t := range wanted(e, nil) {
+		if load, registered := loads[t]; registered && !load.Loaded {
+			types = append(types, t)
+		}
+	}
+	return types, err
+}
+
+func (e *Engine) load(ctx context.Context, types []string, progress func(int64)) error {
+	cp, err := e.Local.Checkpoint(ctx, StreamBackfill)
+	if err != nil {
+		return err
+	}
+	done, _ := cp.Position["done"].(bool)
+	if cp.Watermark.IsZero() || done {
+		if cp.Watermark, err = e.startBackfill(ctx, done); err != nil {
+			return err
+		}
+	}
+	to := cp.Watermark.Add(time.Minute)
+	if done {
+		err = e.walkLate(ctx, types, to, progress)
+	} else {
+		_, err = e.walkAll(ctx, "backfill", cp, to, progress)
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.Local.EndLoad(ctx, types); err != nil {
+		return err
+	}
+	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: cp.Watermark, Position: map[string]any{"done": true}, LastRun: e.Now()})
+}
+
+// walkLate loads types by themselves, from their beginning.
+func (e *Engine) walkLate(ctx context.Context, types []string, to time.Time, progress func(int64)) error {
+	for _, t := range types {
+		tally, err := e.begin(ctx, "backfill", t, progress)
+		if err != nil {
+			return err
+		}
+		w := &walk{Engine: e, objectType: t, field: "date_created", apply: tally.take}
+		if err := tally.end(ctx, w.run(ctx, time.Time{}, to)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startBackfill notes the moment of Close's last answer as the point from which
-// events and searches follow.
-func (e *Engine) startBackfill(ctx context.Context) (time.Time, error) {
+// events and searches follow. late: the first load of other types was completed.
+func (e *Engine) startBackfill(ctx context.Context, late bool) (time.Time, error) {
 	// Where that is a while ago, events and searches begin that much earlier.
 	now := e.Remote.Answered()
 	if now.IsZero() {
@@ -73,6 +117,9 @@ func (e *Engine) startBackfill(ctx context.Context) (time.Time, error) {
 				return now, err
 			}
 		}
+	}
+	if late {
+		return now, nil
 	}
 	return now, e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: now})
 }
@@ -111,37 +158,20 @@ func (e *Engine) roots() []string {
 }
 
 func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to time.Time, progress func(int64)) (int64, error) {
-	run, err := e.Local.StartRun(ctx, kind, "")
+	tally, err := e.begin(ctx, kind, "", progress)
 	if err != nil {
 		return 0, err
 	}
-	var seen, changed atomic.Int64
-	before := e.Remote.Requests()
-	var below children
 	read := func(ctx context.Context, t string, nested, only bool) error {
-		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested}
+		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested, apply: tally.take}
 		if only {
 			w.stream = cp.Stream
 			w.resume(cp)
 		}
-		w.apply = func(ctx context.Context, p Page, at *Checkpoint) error {
-			e.logBad(p)
-			below.note(p.Records)
-			n, err := e.applyPage(ctx, p.Records, Cause{"source": kind}, run, kind == "backfill", at)
-			changed.Add(int64(n))
-			if total := seen.Add(int64(count(p.Records))); progress != nil {
-				progress(total)
-			}
-			return err
-		}
 		return w.run(ctx, time.Time{}, to)
 	}
-	err = e.walkTypes(ctx, &below, read)
-	finished := e.Local.FinishRun(context.WithoutCancel(ctx), run, seen.Load(), changed.Load(), e.Remote.Requests()-before, err)
-	if err == nil {
-		err = finished
-	}
-	return seen.Load(), err
+	err = tally.end(ctx, e.walkTypes(ctx, &tally.below, read))
+	return tally.seen.Load(), err
 }
 
 // walkTypes reads every type: the leads with what belongs to them, and what they
@@ -172,6 +202,43 @@ func (e *Engine) walkTypes(ctx context.Context, below *children, read func(ctx c
 		}
 	}
 	return nil
+}
+
+// tally counts what a walk of the first load reads.
+type tally struct {
+	*Engine
+	kind          string
+	run           int64
+	requests      int64
+	seen, changed atomic.Int64
+	below         children
+	progress      func(int64)
+}
+
+func (e *Engine) begin(ctx context.Context, kind, objectType string, progress func(int64)) (*tally, error) {
+	run, err := e.Local.StartRun(ctx, kind, objectType)
+	return &tally{Engine: e, kind: kind, run: run, requests: e.Remote.Requests(), progress: progress}, err
+}
+
+// take takes a page in.
+func (t *tally) take(ctx context.Context, p Page, at *Checkpoint) error {
+	t.logBad(p)
+	t.below.note(p.Records)
+	n, err := t.applyPage(ctx, p.Records, Cause{"source": t.kind}, t.run, t.kind == "backfill", at)
+	t.changed.Add(int64(n))
+	if total := t.seen.Add(int64(count(p.Records))); t.progress != nil {
+		t.progress(total)
+	}
+	return err
+}
+
+// end closes the run with the walk's own error, if any.
+func (t *tally) end(ctx context.Context, err error) error {
+	finished := t.Local.FinishRun(context.WithoutCancel(ctx), t.run, t.seen.Load(), t.changed.Load(), t.Remote.Requests()-t.requests, err)
+	if err == nil {
+		err = finished
+	}
+	return err
 }
 
 func (e *Engine) logBad(p Page) {

@@ -71,6 +71,14 @@ type unsettled struct {
 	OpenCreate
 }
 
+// dropUnsettled forgets what an earlier try of the same transaction found.
+func dropUnsettled(list []unsettled, states []*State) []unsettled {
+	if len(states) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(list, func(u unsettled) bool { return u.typ == states[0].Type })
+}
+
 // settle looks for the effects of creates whose answer was lost (fault S16),
 // with one look at the event log for all of a type.
 func (r *round) settle(ctx context.Context) error {

@@ -111,7 +111,7 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	err := r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
 		r.present = now
 		r.sends = dropType(r.sends, states)
-		r.unsettled = r.unsettled[:0]
+		r.unsettled = dropUnsettled(r.unsettled, states)
 		r.decideAll(states)
 		return nil
 	})

@@ -268,6 +268,11 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input,
 		c.Sleep = true
 		return
 	}
+	if !r.present.Loaded[st.Type] {
+		// The end of the first load makes it due.
+		c.Retry = time.Minute
+		return
+	}
 	if plan.Remote == reconcile.Create && r.approved[st.ID] == "rejected" {
 		out.Status, out.Error, out.Class = Held, "an operator rejected its creation; the next edit of the row asks again", "guard"
 		return

@@ -48,10 +48,18 @@ type Local interface {
 	Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error)
 	Known(ctx context.Context, objectType string) (int, error)
 	ReportTwins(ctx context.Context, objectType string, groups [][]string) error
+	FirstLoads(ctx context.Context) (map[string]FirstLoad, error)
+	EndLoad(ctx context.Context, types []string) error
 	StartRun(ctx context.Context, kind, objectType string) (int64, error)
 	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
 	SaveReference(ctx context.Context, r Reference) error
 	Pauses(ctx context.Context) (toClose, fromClose bool, err error)
+}
+
+// FirstLoad is how far an object type has come into being here.
+type FirstLoad struct {
+	Staged bool // what Close holds is kept apart until it is matched with rows
+	Loaded bool
 }
 
 // OpenCreate is a create whose outcome is not known yet.

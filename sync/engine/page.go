@@ -31,7 +31,7 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 			return nil
 		}
 		objectType, n := states[0].Type, 0
-		r := &round{Engine: e, counts: map[string]*GuardCounts{objectType: {}}}
+		r := &round{Engine: e, present: now, counts: map[string]*GuardCounts{objectType: {}}}
 		for _, st := range states {
 			r.decidePage(st, byType[objectType][st.CloseID], cause, silent)
 			if st.Outcome != nil {
@@ -159,9 +159,10 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 	}
 	if o := st.Outcome; o != nil {
 		o.Silent = silent && st.ID == 0
-		if len(o.Plan.Conflicts) > 0 && st.ID != 0 {
+		if len(o.Plan.Conflicts) > 0 && st.Base != nil {
 			// A cycle knows more: when the row was edited, what an operator chose,
-			// which answers were lost.
+			// which answers were lost. There is nothing of that about a row that
+			// meets its record for the first time.
 			st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause, Error: st.Error}
 			return
 		}

@@ -83,11 +83,14 @@ type Outcome struct {
 	Wake   []int64 // records to be looked at again if this one comes back
 }
 
-// Present is what an operator has stopped at the moment of a decision, read in
-// the decision's own transaction.
+// Present is what may not be done yet, or not now, at the moment of a decision,
+// read in the decision's own transaction.
 type Present struct {
 	ToClosePaused   bool // nothing is sent to Close
 	FromClosePaused bool // no row is written
+	// Loaded are the types whose first load is complete: before that nothing of
+	// theirs is sent.
+	Loaded map[string]bool
 }
 
 // Intent is one write to Close. It is stored before it is sent (rule R3).

@@ -17,7 +17,7 @@ import (
 func (s *Store) OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]engine.OpenCreate, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT i.id, i.record_id, i.sent::text, coalesce(i.marker, ''), i.close_at,
-		       extract(epoch FROM clock_timestamp() - i.created_at)::float8
+		       extract(epoch FROM closesync.clock() - i.created_at)::float8
 		FROM closesync.intents i WHERE i.connection = $1 AND i.record_id = ANY ($2) AND i.action = 'create' AND i.state IN ('open', 'unknown', 'ambiguous')
 		ORDER BY i.id`, s.id, recordIDs)
 	if err != nil {

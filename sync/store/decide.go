@@ -24,9 +24,7 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 			return err
 		}
 		w := &writing{Store: s, tx: tx}
-		err := tx.QueryRow(ctx, `SELECT (pg_current_xact_id()::text::bigint & 4294967295), pause_to_close, pause_from_close
-			FROM closesync.connections WHERE id = $1`, s.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused)
-		if err != nil {
+		if err := w.begin(ctx); err != nil {
 			return err
 		}
 		for _, objectType := range mapping.Types() {
@@ -99,6 +97,19 @@ type writing struct {
 	now     engine.Present
 	states  []*engine.State // those with an outcome
 	journal []journalEntry
+}
+
+// begin reads the transaction's number and what may not be done now.
+func (w *writing) begin(ctx context.Context) error {
+	var loaded []string
+	err := w.tx.QueryRow(ctx, `SELECT (pg_current_xact_id()::text::bigint & 4294967295), pause_to_close, pause_from_close,
+		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NOT NULL)
+		FROM closesync.connections WHERE id = $1`, w.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused, &loaded)
+	w.now.Loaded = map[string]bool{}
+	for _, t := range loaded {
+		w.now.Loaded[t] = true
+	}
+	return err
 }
 
 // apply carries out the outcomes of one object type.

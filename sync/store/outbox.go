@@ -26,7 +26,8 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 		truncated = nil
 		rows, err := tx.Query(ctx, `
 			WITH taken AS (DELETE FROM closesync.outbox WHERE id IN (
-				SELECT id FROM closesync.outbox WHERE connection = $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
+				SELECT id FROM closesync.outbox WHERE connection = $1
+				AND object_type IN (SELECT object_type FROM closesync.first_loads WHERE connection = $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
 				RETURNING id, object_type, local_key, operation::text, old_key, at)
 			SELECT object_type, local_key, operation, old_key, at FROM taken ORDER BY id`, s.id, n)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,10 +37,12 @@ type Store struct {
 	role    string // the worker's own, whose writes are not captured
 	objects map[string]*mapping.Object
 	tables  atomic.Pointer[map[string]*table]
-	log     *slog.Logger
-	sealer  Sealer
-	enqueue func(ctx context.Context, tx pgx.Tx) error
-	worker  string // stands in the claims of this process; "" for nobody known
+	// registered are the types of which register has nothing left to do.
+	registered sync.Map
+	log        *slog.Logger
+	sealer     Sealer
+	enqueue    func(ctx context.Context, tx pgx.Tx) error
+	worker     string // stands in the claims of this process; "" for nobody known
 }
 
 // Sealer keeps a secret unreadable in the database. Purpose is bound to the

@@ -20,7 +20,7 @@ const (
 // object types whose triggers were not in order: changes may have been missed
 // there, so that a full compare is owed, in the same transaction. A type that
 // only goes from Close is captured as well: local changes must be noticed to
-// be put back.
+// be put back. The first time it registers the rows that are there.
 func (s *Store) EnsureTriggers(ctx context.Context) (repaired []string, err error) {
 	for _, objectType := range mapping.Types() {
 		t := s.table(objectType)
@@ -42,7 +42,7 @@ func (s *Store) EnsureTriggers(ctx context.Context) (repaired []string, err erro
 		}
 		repaired = append(repaired, objectType)
 	}
-	return repaired, nil
+	return repaired, s.register(ctx)
 }
 
 func (s *Store) triggerArgs(t *table) []string {

@@ -18,6 +18,10 @@ import (
 // whether they are gone (promise 8). Only the given types are compared; nil
 // means all.
 func (e *Engine) Audit(ctx context.Context, types []string, progress func(seen int64)) error {
+	// Rows that were there before the first load must not meet a compare first.
+	if err := e.Backfill(ctx, progress); err != nil {
+		return fmt.Errorf("engine.Audit: %w", err)
+	}
 	if err := e.refuseWhenPaused(ctx); err != nil {
 		return fmt.Errorf("engine.Audit: %w", err)
 	}

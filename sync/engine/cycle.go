@@ -25,8 +25,7 @@ func (e *Engine) Run(ctx context.Context) (int, error) {
 			return total, err
 		}
 		if len(truncated) > 0 {
-			// The marks alone would fill the tables too, at a GET a record.
-			if err := e.Audit(ctx, nil, nil); err != nil {
+			if err := e.refill(ctx); err != nil {
 				return total, err
 			}
 		}
@@ -39,6 +38,15 @@ func (e *Engine) Run(ctx context.Context) (int, error) {
 			return total, nil
 		}
 	}
+}
+
+// refill fills truncated tables by pages: the marks alone would do it too, at a
+// GET a record. The first load, while it runs, goes on by itself.
+func (e *Engine) refill(ctx context.Context) error {
+	if loading, err := e.notLoaded(ctx); err != nil || len(loading) > 0 {
+		return err
+	}
+	return e.Audit(ctx, nil, nil)
 }
 
 // Cycle claims a batch of dirty records and brings each one's sides together.

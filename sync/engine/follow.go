@@ -83,6 +83,9 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 	if err := e.refuseWhenPaused(ctx); err != nil {
 		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)
 	}
+	if loads, err := e.Local.FirstLoads(ctx); err != nil || !loads[objectType].Loaded {
+		return err // what changes meanwhile is found by the first search after it
+	}
 	run := int64(0)
 	var seen, changed int
 	before := e.Remote.Requests()

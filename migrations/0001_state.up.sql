@@ -54,13 +54,17 @@ CREATE TABLE closesync.records (
     learned        jsonb,
     -- The row was there before the first load and has no Close id yet: it is not
     -- created in Close unless an operator says so.
-    existed        boolean NOT NULL DEFAULT false
+    existed        boolean NOT NULL DEFAULT false,
+    -- The parent that this record waits for, whose link makes it due: its type,
+    -- then '#' and its local key or ':' and its Close id.
+    waits_for      text
 ) WITH (fillfactor = 90);
 -- The selective column first: a look-up by ids then cannot be planned as a scan
 -- of everything of one type, even before the table has statistics. Compared by
 -- bytes, which is several times faster than by the rules of a language.
 CREATE UNIQUE INDEX records_close_id ON closesync.records (close_id text_pattern_ops, object_type, connection);
 CREATE UNIQUE INDEX records_local_key ON closesync.records (local_key text_pattern_ops, object_type, connection);
+CREATE INDEX records_waiting ON closesync.records (waits_for) WHERE waits_for IS NOT NULL;
 CREATE INDEX records_not_synced ON closesync.records (connection, object_type, state) WHERE state <> 'synced';
 
 -- A row exists exactly while a record may differ. Marks only raise gen; a cycle

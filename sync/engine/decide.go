@@ -196,46 +196,21 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	if rd.Gone {
 		concludeGone(rd, out)
 	}
-	waits := waitsForParent(plan) || (plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
-	if plan.Remote != reconcile.None && !(waits && plan.Remote == reconcile.Create) {
+	waiting := waits(o, plan)
+	whole := waiting && (plan.Remote == reconcile.None || plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
+	if plan.Remote != reconcile.None && !whole {
 		r.plea(o, st, c, in, out)
-	} else if waits {
-		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
-	} else if !in.Remote.Exists && !rd.Gone && st.CloseID == "" {
+	} else if !whole && !in.Remote.Exists && !rd.Gone && st.CloseID == "" && !st.Local.Exists {
 		// A row of ours that is not sent: nothing to remember but that it is there.
-		if !st.Local.Exists {
-			out.Status = Deleted
-		}
+		out.Status = Deleted
 	}
-	if waits {
-		c.Retry = max(c.Retry, backoff(min(c.Attempts, 4)))
+	if waiting {
+		st.await(c, out, whole)
 	}
 	if r.idle(st, out) {
 		return
 	}
 	st.Outcome = out
-}
-
-// parentsKnown reports whether a create names every parent it cannot do
-// without: Close would make a lead of its own for an orphan.
-func parentsKnown(o *mapping.Object, set mapping.Record) bool {
-	for _, f := range o.Parents() {
-		if v := set.Get(f.Close); f.Required && (v.IsNull() || mapping.IsLocalRef(v)) {
-			return false
-		}
-	}
-	return true
-}
-
-// waitsForParent reports whether a field could not be sent because the record
-// it refers to has no Close id yet.
-func waitsForParent(p reconcile.Plan) bool {
-	for _, reason := range p.Reasons {
-		if reason == reconcile.ReasonWaitParent {
-			return true
-		}
-	}
-	return false
 }
 
 func concludeGone(rd Reading, out *Outcome) {
@@ -250,7 +225,7 @@ func concludeGone(rd Reading, out *Outcome) {
 func (r *round) idle(st *State, out *Outcome) bool {
 	return out.Plan.Idle() && out.Intent == nil && len(out.Plan.Conflicts) == 0 && out.Status == st.Status && out.Error == st.Error &&
 		(out.Version.IsZero() || (out.Version.Equal(st.Version) && out.Hash == st.Hash)) && sameBase(st.Base, out.Plan.Base) &&
-		!st.Touched && !st.Mislabelled && len(st.Parked) == len(out.Parked) && st.ID != 0
+		!st.Touched && !st.Mislabelled && st.WaitsFor == out.WaitsFor && len(st.Parked) == len(out.Parked) && st.ID != 0
 }
 
 func sameBase(a, b mapping.Record) bool {

@@ -118,6 +118,9 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 		c.Retry = time.Microsecond
 		out.Plan.Remote, out.Plan.RemoteSet = reconcile.None, nil
 	}
+	if waits(o, plan) {
+		now.await(c, out, false)
+	}
 	if late || answer.Version.Before(now.Version) {
 		out.Version, out.Hash = now.Version, 0
 	}

@@ -41,6 +41,7 @@ type State struct {
 	Hash     int64     // mapping.Hash of that reading
 	Status   Status
 	AliasOf  string // lead that this one was merged into
+	Existed  bool   // the row was there before the first load, and is not released
 	Touched  bool   // the row was written by somebody else since our last write
 	Parked   map[string]string
 	Error    string
@@ -54,6 +55,8 @@ type State struct {
 	// Creating are the creates of this type that are under way: an unknown
 	// record of Close may be the effect of one.
 	Creating Creating
+	Awaits   []Await
+	WaitsFor string // parent that it was last found to wait for
 	Outcome  *Outcome
 }
 
@@ -70,13 +73,16 @@ type Outcome struct {
 	AliasOf string
 	Parked  map[string]string
 	Learned map[string]reconcile.Form // nil keeps what is known
-	Cause   Cause
-	Silent  bool          // no journal and no notification: the first load
-	Intent  *Intent       // a write to Close, to be sent after the commit
-	Mark    bool          // mark the record dirty: its decision needs another look
-	Fetch   bool          // with Mark: a fresh reading is needed
-	After   time.Duration // with Mark: not before this long from now
-	Move    string        // lead id: children of this row move there before it is deleted
+	// WaitsFor is the parent whose link makes the record due, see LocalName and
+	// CloseName.
+	WaitsFor string
+	Cause    Cause
+	Silent   bool          // no journal and no notification: the first load
+	Intent   *Intent       // a write to Close, to be sent after the commit
+	Mark     bool          // mark the record dirty: its decision needs another look
+	Fetch    bool          // with Mark: a fresh reading is needed
+	After    time.Duration // with Mark: not before this long from now
+	Move     string        // lead id: children of this row move there before it is deleted
 	// Family are records of children whose rows were deleted with this one's:
 	// they are gone in Close with it, or are read again if it comes back.
 	Family []int64

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -140,6 +139,9 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 	if err := w.writeRecords(ctx, decided); err != nil {
 		return err
 	}
+	if err := w.release(ctx, objectType, decided); err != nil {
+		return err
+	}
 	if err := w.takeFamilies(ctx, decided); err != nil {
 		return err
 	}
@@ -184,39 +186,6 @@ func (w *writing) made(objectType string, want map[string]bool) map[string]strin
 		}
 	}
 	return keys
-}
-
-// wantParents puts off the rows whose parent has no row here yet: the parent
-// is marked to be fetched, the child waits. A reference that may be empty is
-// left empty for now and the record stays marked.
-func (w *writing) wantParents(ctx context.Context, t *table, states []*engine.State, parents map[string]map[string]string) error {
-	want := map[string][]string{}
-	for _, f := range t.object.Parents() {
-		for _, st := range states {
-			id, ok := st.Outcome.Plan.LocalSet.Get(f.Close).Text()
-			if !ok || parents[f.Parent][id] != "" {
-				continue
-			}
-			want[f.Parent] = append(want[f.Parent], id)
-			o := st.Outcome
-			o.Mark, o.Fetch = true, true
-			o.After = max(o.After, 200*time.Millisecond)
-			if f.Required {
-				o.Plan = reconcile.Plan{}
-				o.Hash, o.Intent = 0, nil
-				continue
-			}
-			delete(o.Plan.LocalSet, f.Close)
-			delete(o.Plan.Base, f.Close)
-			o.Hash = 0
-		}
-	}
-	for parent, ids := range want {
-		if err := w.markRemote(ctx, w.tx, parent, ids, true); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.State, parents map[string]map[string]string) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"closesync/sync/engine"
 )
 
 // linkKnown links rows that a local program inserted with a Close id: a row
@@ -43,6 +45,9 @@ func (s *Store) linkKnown(ctx context.Context, q Querier, objectType string, key
 
 // linkOne gives the Close id to the row's record, or the row to the id's.
 func (s *Store) linkOne(ctx context.Context, q Querier, t *table, id int64, key, closeID string) error {
+	if err := s.rouseChildren(ctx, q, []string{engine.LocalName(t.object.Type, key), engine.CloseName(t.object.Type, closeID)}); err != nil {
+		return err
+	}
 	_, err := q.Exec(ctx, `UPDATE closesync.records SET close_id = $2 WHERE id = $1
 		AND NOT EXISTS (SELECT FROM closesync.records o WHERE o.connection = $3 AND o.object_type = $4 AND o.close_id = $2)`,
 		id, closeID, s.id, t.object.Type)

@@ -16,7 +16,8 @@ import (
 
 const loadSQL = `
 SELECT r.id, r.close_id, r.local_key, r.base::text, r.remote_version, r.remote_hash, r.local_xid, r.state, r.alias_of,
-       r.parked::text, r.last_error, r.error_class, r.learned::text
+       r.parked::text, r.last_error, r.error_class, r.learned::text,
+       r.existed, coalesce(r.waits_for, '')
 FROM closesync.records r
 WHERE r.connection = $1 AND r.object_type = $2 AND %s
 ORDER BY r.id FOR UPDATE`
@@ -74,7 +75,8 @@ func scanState(rows pgx.Rows, objectType string) (*engine.State, int64, error) {
 	var closeID, localKey, alias, base, parked, lastError, class, learned *string
 	var version *time.Time
 	var hash, xid *int64
-	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &xid, &st.Status, &alias, &parked, &lastError, &class, &learned); err != nil {
+	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &xid, &st.Status, &alias, &parked, &lastError, &class, &learned,
+		&st.Existed, &st.WaitsFor); err != nil {
 		return nil, 0, err
 	}
 	st.CloseID, st.LocalKey, st.AliasOf, st.Error = deref(closeID), deref(localKey), deref(alias), deref(lastError)
@@ -242,15 +244,51 @@ func (s *Store) resolveParents(ctx context.Context, tx pgx.Tx, t *table, states 
 		if err != nil {
 			return err
 		}
-		for _, st := range states {
-			if v := st.Local.Record.Get(f.Close); mapping.IsLocalRef(v) {
-				if id := known[refKey(v)]; id != "" {
-					st.Local.Record[f.Close] = mapping.TextValue(id)
-				}
+		for key := range keys {
+			if known[key] != "" {
+				delete(keys, key)
 			}
+		}
+		stuck, err := s.awaited(ctx, tx, f, keysOf(keys))
+		if err != nil {
+			return err
+		}
+		for _, st := range states {
+			v := st.Local.Record.Get(f.Close)
+			if !mapping.IsLocalRef(v) {
+				continue
+			}
+			if id := known[refKey(v)]; id != "" {
+				st.Local.Record[f.Close] = mapping.TextValue(id)
+				continue
+			}
+			a := stuck[refKey(v)]
+			a.Parent, a.Key, a.Required = f.Parent, refKey(v), f.Required
+			st.Awaits = append(st.Awaits, a)
 		}
 	}
 	return nil
+}
+
+// awaited tells how the rows of a parent type fare that have no Close id yet.
+// The lock orders it with their link: either that is seen here, or it comes
+// later and finds who waits.
+func (s *Store) awaited(ctx context.Context, tx pgx.Tx, f mapping.Field, keys []string) (map[string]engine.Await, error) {
+	found := map[string]engine.Await{}
+	if len(keys) == 0 {
+		return found, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT local_key, state, coalesce(last_error, '') FROM closesync.records
+		WHERE connection = $1 AND object_type = $2 AND local_key = ANY ($3) AND close_id IS NULL ORDER BY id FOR SHARE`, s.id, f.Parent, keys)
+	if err != nil {
+		return nil, err
+	}
+	var a engine.Await
+	_, err = pgx.ForEachRow(rows, []any{&a.Key, &a.Status, &a.Error}, func() error {
+		found[a.Key] = a
+		return nil
+	})
+	return found, err
 }
 
 func refKey(v mapping.Value) string {

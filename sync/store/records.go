@@ -25,6 +25,7 @@ type recordRow struct {
 	Alias             *string
 	Parked            *string
 	Learned           *string
+	WaitsFor          *string
 }
 
 func (w *writing) writeRecords(ctx context.Context, states []*engine.State) error {
@@ -80,10 +81,11 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 		b.optional(deref(r.Class), r.Class != nil)
 		b.optional(deref(r.Alias), r.Alias != nil)
 		b.optional(deref(r.Parked), r.Parked != nil)
+		b.optional(deref(r.WaitsFor), r.WaitsFor != nil)
 		b.end()
 	}
 	return b.run(ctx, w.tx, "closesync.records", []string{"id", "connection", "object_type", "close_id", "local_key", "base",
-		"remote_version", "remote_hash", "local_xid", "state", "last_synced_at", "last_error", "error_class", "alias_of", "parked"})
+		"remote_version", "remote_hash", "local_xid", "state", "last_synced_at", "last_error", "error_class", "alias_of", "parked", "waits_for"})
 }
 
 // row gives the record as it is after its outcome.
@@ -126,7 +128,7 @@ func (w *writing) row(st *engine.State) recordRow {
 	if key != "" {
 		r.XID = &w.xid
 	}
-	r.Error, r.Class, r.Alias = some(o.Error), some(o.Class), some(st.AliasOf)
+	r.Error, r.Class, r.Alias, r.WaitsFor = some(o.Error), some(o.Class), some(st.AliasOf), some(o.WaitsFor)
 	if o.AliasOf != "" {
 		r.Alias = some(o.AliasOf)
 	}
@@ -165,13 +167,13 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	n := len(states)
 	ids, hashes := make([]int64, n), make([]*int64, n)
 	text := func() []*string { return make([]*string, n) }
-	closes, keys, bases, errs, classes, aliases, parked, learned := text(), text(), text(), text(), text(), text(), text(), text()
+	closes, keys, bases, errs, classes, aliases, parked, learned, waits := text(), text(), text(), text(), text(), text(), text(), text(), text()
 	versions, statuses := make([]*time.Time, n), make([]string, n)
 	taken := map[string]*engine.State{}
 	for i, st := range states {
 		r := w.row(st)
 		ids[i], closes[i], keys[i], bases[i], versions[i], hashes[i] = r.ID, r.CloseID, r.LocalKey, r.Base, r.Version, r.Hash
-		statuses[i], errs[i], classes[i], aliases[i], parked[i], learned[i] = r.State, r.Error, r.Class, r.Alias, r.Parked, r.Learned
+		statuses[i], errs[i], classes[i], aliases[i], parked[i], learned[i], waits[i] = r.State, r.Error, r.Class, r.Alias, r.Parked, r.Learned, r.WaitsFor
 		if st.CloseID == "" && r.CloseID != nil {
 			taken[*r.CloseID] = st
 		}
@@ -183,13 +185,13 @@ func (w *writing) updateRecords(ctx context.Context, states []*engine.State) err
 	_, err := w.tx.Exec(ctx, `
 		UPDATE closesync.records r SET close_id = v.close_id, local_key = v.local_key, base = v.base::json, remote_version = v.version,
 		       remote_hash = v.hash, state = v.state, last_error = v.err, error_class = v.class, alias_of = v.alias,
-		       parked = v.parked::jsonb, learned = v.learned::jsonb, last_synced_at = closesync.clock(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
+		       parked = v.parked::jsonb, learned = v.learned::jsonb, waits_for = v.waits_for, last_synced_at = closesync.clock(), local_xid = coalesce(t.xmin::text::bigint, r.local_xid),
 		       attempts = CASE WHEN v.err IS NULL THEN 0 ELSE r.attempts + 1 END
 		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[],
-		            $9::text[], $10::text[], $11::text[], $12::text[])
-		     AS v(id, close_id, local_key, base, version, hash, state, err, class, alias, parked, learned)
+		            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+		     AS v(id, close_id, local_key, base, version, hash, state, err, class, alias, parked, learned, waits_for)
 		LEFT JOIN `+t.name+` t ON t.`+t.key+` = v.local_key::`+t.keyCast+`
-		WHERE r.id = v.id`, ids, closes, keys, bases, versions, hashes, statuses, errs, classes, aliases, parked, learned)
+		WHERE r.id = v.id`, ids, closes, keys, bases, versions, hashes, statuses, errs, classes, aliases, parked, learned, waits)
 	return err
 }
 

@@ -75,6 +75,9 @@ func (e *Engine) load(ctx context.Context, types []string, progress func(int64))
 	if err != nil {
 		return err
 	}
+	if err := e.Local.Match(ctx, types); err != nil {
+		return err
+	}
 	if err := e.Local.EndLoad(ctx, types); err != nil {
 		return err
 	}

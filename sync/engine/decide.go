@@ -91,6 +91,10 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 	if rd.Gone && (st.Status == Deleted || st.Status == Detached) {
 		return // a row that outlived its record is not created again
 	}
+	if rd.Gone && st.Base == nil && st.Local.Exists {
+		st.Outcome = strange(rd)
+		return
+	}
 	if rd.Out {
 		leave(st, rd)
 		return
@@ -213,6 +217,16 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	st.Outcome = out
 }
 
+// strange parks a row that never met the record whose id it carries: nothing is
+// created or deleted for a mistake.
+func strange(rd Reading) *Outcome {
+	why := "Close has no record of the id that the row carries; correct it, or empty the column to have the row created"
+	if rd.Into != "" {
+		why = "the row carries the id of a lead that was merged into " + rd.Into + "; correct it, or delete the row"
+	}
+	return &Outcome{Status: Errored, Class: "missing", Error: why, Cause: rd.Cause}
+}
+
 func concludeGone(rd Reading, out *Outcome) {
 	out.Status = Deleted
 	if rd.Into != "" {
@@ -250,6 +264,11 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input,
 	}
 	if plan.Remote == reconcile.Create && r.approved[st.ID] == "rejected" {
 		out.Status, out.Error, out.Class = Held, "an operator rejected its creation; the next edit of the row asks again", "guard"
+		return
+	}
+	if plan.Remote == reconcile.Create && st.Existed {
+		out.Status, out.Error, out.Class = Held, FirstStartReason, "guard"
+		out.Intent = &Intent{Action: plan.Remote, Held: out.Error, First: true}
 		return
 	}
 	if reason := r.guard(st, plan.Remote); reason != "" {

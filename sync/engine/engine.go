@@ -49,6 +49,7 @@ type Local interface {
 	Known(ctx context.Context, objectType string) (int, error)
 	ReportTwins(ctx context.Context, objectType string, groups [][]string) error
 	FirstLoads(ctx context.Context) (map[string]FirstLoad, error)
+	Match(ctx context.Context, types []string) error
 	EndLoad(ctx context.Context, types []string) error
 	StartRun(ctx context.Context, kind, objectType string) (int64, error)
 	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
@@ -61,6 +62,13 @@ type FirstLoad struct {
 	Staged bool // what Close holds is kept apart until it is matched with rows
 	Loaded bool
 }
+
+// FirstStart is the kind of hold for rows that were there before the first
+// load of their type; FirstStartReason is what it says.
+const (
+	FirstStart       = "first_start"
+	FirstStartReason = "was there before the first load and is not in Close; `closesync holds approve` has it created"
+)
 
 // OpenCreate is a create whose outcome is not known yet.
 type OpenCreate struct {

@@ -109,6 +109,7 @@ type Intent struct {
 	Plain  bool           // a create that goes without a marker
 	Since  time.Time      // not after its sending, in Close's time
 	Held   string         // guard that stopped it; "" when it may be sent
+	First  bool           // with Held: the row was there before the first load
 }
 
 // Claim is a dirty record that this worker holds for a while.

@@ -71,9 +71,13 @@ func (s *Store) Counts(ctx context.Context, objectType string, window time.Durat
 // hold puts a record into the open hold of its kind, making the hold first.
 func (w *writing) hold(ctx context.Context, st *engine.State, in *engine.Intent) error {
 	var id int64
+	kind := string(in.Action)
+	if in.First {
+		kind = engine.FirstStart
+	}
 	err := w.tx.QueryRow(ctx, `INSERT INTO closesync.holds (connection, kind, object_type, reason) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (connection, kind, object_type) WHERE status = 'open' DO UPDATE SET reason = excluded.reason RETURNING id`,
-		w.id, string(in.Action), st.Type, in.Held).Scan(&id)
+		w.id, kind, st.Type, in.Held).Scan(&id)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,13 @@ func (s *Store) linkKnown(ctx context.Context, q Querier, objectType string, key
 	if t == nil || len(keys) == 0 {
 		return nil
 	}
+	// A wrong id that Close does not have may be corrected.
+	if _, err := q.Exec(ctx, fmt.Sprintf(`
+		UPDATE closesync.records r SET close_id = NULL, state = 'synced', last_error = NULL, error_class = NULL FROM %[1]s t
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key = ANY ($3) AND r.state = 'error' AND r.error_class = 'missing' AND r.base IS NULL
+		  AND t.%[3]s = r.local_key::%[4]s AND t.%[2]s::text IS DISTINCT FROM r.close_id`, t.name, t.closeID, t.key, t.keyCast), s.id, objectType, keys); err != nil {
+		return err
+	}
 	rows, err := q.Query(ctx, fmt.Sprintf(`
 		SELECT r.id, r.local_key, t.%[2]s::text AS close_id FROM closesync.records r
 		JOIN %[1]s t ON t.%[3]s = r.local_key::%[4]s

@@ -75,6 +75,13 @@ func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
 		if len(done) == 0 {
 			return ErrNotFound
 		}
+		if approve {
+			// From now on they are rows like any other.
+			if _, err := tx.Exec(ctx, `UPDATE closesync.records r SET existed = false FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id
+				WHERE i.hold_id = $1 AND h.kind = $2 AND r.id = i.record_id`, id, engine.FirstStart); err != nil {
+				return err
+			}
+		}
 		ids, err := idsOf(ctx, tx, `SELECT r.id FROM closesync.hold_items i JOIN closesync.records r ON r.id = i.record_id WHERE i.hold_id = $1`, id)
 		if err != nil {
 			return err

@@ -133,7 +133,7 @@ func (g gen) input() Input {
 func judge(g gen, o *mapping.Object, in Input) (plans int, fault string) {
 	p := Merge(o, in)
 	laws := []func(gen, *mapping.Object, Input, Plan) string{lawRestart, lawNoInvention}
-	switch g.IntN(4) {
+	switch g.IntN(5) {
 	case 0:
 		laws = append(laws, lawPure)
 	case 1:
@@ -142,6 +142,8 @@ func judge(g gen, o *mapping.Object, in Input) (plans int, fault string) {
 		laws = append(laws, lawIndependent)
 	case 3:
 		laws = append(laws, lawSwap)
+	case 4:
+		laws = append(laws, lawOrder)
 	}
 	for _, law := range laws {
 		if s := law(g, o, in, p); s != "" {
@@ -255,6 +257,29 @@ func lawEcho(g gen, o *mapping.Object, in Input, _ Plan) string {
 		Local: Side{Exists: true, Record: rec}, Remote: Side{Exists: true, Record: rec}})
 	if !p.Idle() || len(p.Conflicts) > 0 || !maps.Equal(p.Base, rec) {
 		return fmt.Sprintf("echo: %+v", p)
+	}
+	return ""
+}
+
+// lawOrder: the order in which fields are listed, and items of a list stand,
+// has no meaning: the plan is the same.
+func lawOrder(g gen, o *mapping.Object, in Input, p Plan) string {
+	q := *o
+	q.Fields = append([]mapping.Field(nil), o.Fields...)
+	g.Shuffle(len(q.Fields), func(i, j int) { q.Fields[i], q.Fields[j] = q.Fields[j], q.Fields[i] })
+	turned := in
+	turned.Base, turned.Local.Record, turned.Remote.Record = in.Base.Clone(), in.Local.Record.Clone(), in.Remote.Record.Clone()
+	for _, r := range []mapping.Record{turned.Base, turned.Local.Record, turned.Remote.Record} {
+		if r != nil {
+			items := mapping.Items(r.Get("tags"))
+			g.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+			r["tags"] = mapping.ListOf(items)
+		}
+	}
+	p2 := Merge(&q, turned)
+	if p2.Local != p.Local || p2.Remote != p.Remote || !sameSets(o, p2.RemoteSet, p.RemoteSet) || !sameSets(o, p2.LocalSet, p.LocalSet) ||
+		!maps.Equal(p2.Reasons, p.Reasons) || len(p2.Conflicts) != len(p.Conflicts) {
+		return fmt.Sprintf("order: %+v\nthen %+v", p, p2)
 	}
 	return ""
 }

@@ -193,7 +193,7 @@ func (k *checking) binding(ctx context.Context, id string, s *store.Store, org s
 		err = s.Bind(ctx, org)
 	}
 	if err != nil {
-		k.bad(id, err.Error(), "")
+		k.bad(id, err.Error(), "closesync adopt, if this database shall belong to this key from now on")
 		return
 	}
 	k.good(id, "bound to "+org)

@@ -10,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -42,7 +41,7 @@ func (c *Client) attempt(ctx context.Context, k *call) (*Response, http.Header, 
 		return nil, nil, &TransportError{Method: k.method, Path: k.path, Sent: connected.Load(), Err: withoutURL(err)}
 	}
 	defer resp.Body.Close()
-	body, err := readBody(resp)
+	body, err := c.readBody(resp, k)
 	if err != nil {
 		return nil, resp.Header, k.bodyError(resp.StatusCode, err)
 	}
@@ -65,32 +64,36 @@ var errTooLarge = errors.New("body over the cap")
 
 // readBody reads at most MaxBodyBytes, counted after decompression, so that
 // neither an endless answer nor a compressed bomb fills the memory.
-func readBody(resp *http.Response) ([]byte, error) {
+func (c *Client) readBody(resp *http.Response, k *call) ([]byte, error) {
 	if resp.ContentLength > MaxBodyBytes {
 		return nil, errTooLarge
 	}
-	// How long a body is, mostly nobody says beforehand. It is gathered in a
-	// buffer that grew for another and copied once.
-	buf, _ := readBuffers.Get().(*bytes.Buffer)
-	buf.Reset()
+	// Mostly nobody says beforehand how long a body is. Pages are alike, and a
+	// buffer that doubles until it holds a megabyte is all in all two of them.
+	var buf bytes.Buffer
+	guess := max(resp.ContentLength, 0)
+	if k.slow && guess == 0 {
+		guess = min(c.pageSize.Load(), maxPageGuess)
+	}
+	buf.Grow(int(guess) + int(guess)/8 + bytes.MinRead)
 	n, err := buf.ReadFrom(io.LimitReader(resp.Body, MaxBodyBytes+1))
-	if err == nil && n > MaxBodyBytes {
-		err = errTooLarge
+	if err != nil {
+		return nil, err
 	}
-	var body []byte
-	if err == nil {
-		body = bytes.Clone(buf.Bytes())
+	if n > MaxBodyBytes {
+		return nil, errTooLarge
 	}
-	if buf.Cap() <= keptBuffer {
-		readBuffers.Put(buf)
+	if k.slow {
+		c.pageSize.Store(n)
 	}
-	return body, err
+	if int(n) < buf.Cap()/2 {
+		return bytes.Clone(buf.Bytes()), nil
+	}
+	return buf.Bytes(), nil
 }
 
-var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// keptBuffer is the largest one worth keeping.
-const keptBuffer = 4 << 20
+// maxPageGuess bounds what a wrong guess costs.
+const maxPageGuess = 4 << 20
 
 func (k *call) bodyError(status int, err error) error {
 	if errors.Is(err, errTooLarge) {

@@ -80,6 +80,7 @@ type Client struct {
 
 	warnHeader sync.Once
 	date       atomic.Pointer[time.Time] // of the last answer
+	pageSize   atomic.Int64              // bytes of the last page
 }
 
 // LastDate is the Date of the newest answer, to the second and in Close's

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -17,19 +16,17 @@ type copier struct {
 	first bool
 }
 
-// buffers are those of copiers that have run; a load makes the same ones, of
-// hundreds of kilobytes, again and again.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// keptBuffer is the largest one worth keeping.
-const keptBuffer = 2 << 20
-
-func (c *copier) begin() {
-	if c.buf == nil {
-		c.buf = (*buffers.Get().(*[]byte))[:0]
+// reserve makes room for about so many bytes, so that a buffer of hundreds of
+// kilobytes does not grow step by step. A guess may not cost more than maxGuess.
+func (c *copier) reserve(size int64) {
+	if size = min(size, maxGuess); size > int64(cap(c.buf)) {
+		c.buf = make([]byte, 0, size)
 	}
-	c.first = true
 }
+
+const maxGuess = 2 << 20
+
+func (c *copier) begin() { c.first = true }
 
 func (c *copier) sep() {
 	if !c.first {
@@ -81,13 +78,10 @@ func (c *copier) optional(s string, ok bool) {
 
 func (c *copier) end() { c.buf = append(c.buf, '\n') }
 
-// run sends the rows; the copier is empty again then.
+// run sends the rows. The copier is empty then and may be used again.
 func (c *copier) run(ctx context.Context, tx pgx.Tx, table string, columns []string) error {
 	sql := fmt.Sprintf("COPY %s (%s) FROM STDIN", table, strings.Join(columns, ", "))
 	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(c.buf), sql)
-	if err == nil && cap(c.buf) <= keptBuffer { // else a writer may still hold it
-		buffers.Put(&c.buf)
-	}
-	c.buf = nil
+	c.buf = c.buf[:0]
 	return err
 }

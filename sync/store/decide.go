@@ -96,6 +96,19 @@ type writing struct {
 	now     engine.Present
 	states  []*engine.State // those with an outcome
 	journal []journalEntry
+	copy    copier
+}
+
+// copyIn sends n rows, which each writes into the copier.
+func (w *writing) copyIn(ctx context.Context, table string, columns []string, n int, each func(c *copier, i int)) error {
+	w.copy.reserve(int64(n) * w.rowSize.Load())
+	for i := range n {
+		w.copy.begin()
+		each(&w.copy, i)
+		w.copy.end()
+	}
+	w.rowSize.Store(int64(len(w.copy.buf))/int64(n) + 1)
+	return w.copy.run(ctx, w.tx, table, columns)
 }
 
 // begin reads the transaction's number and what may not be done now.
@@ -226,7 +239,7 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 			}
 		}
 	}
-	if err := w.insertRows(ctx, w.tx, t, inserts, parents); err != nil {
+	if err := w.insertRows(ctx, t, inserts, parents); err != nil {
 		return err
 	}
 	if err := w.updateRows(ctx, w.tx, t, updates, parents); err != nil {

@@ -57,14 +57,14 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 	}
 	now := time.Now().UTC().Format(time.RFC3339Nano)
 	connection := itoa(int64(w.id))
-	var b copier
-	for i, st := range states {
-		st.ID = ids[i]
-		r := w.row(st)
-		b.begin()
+	columns := []string{"id", "connection", "object_type", "close_id", "local_key", "base", "remote_version", "remote_hash",
+		"local_xid", "state", "last_synced_at", "last_error", "error_class", "alias_of", "parked", "waits_for"}
+	return w.copyIn(ctx, "closesync.records", columns, len(states), func(b *copier, i int) {
+		states[i].ID = ids[i]
+		r := w.row(states[i])
 		b.text(itoa(r.ID))
 		b.text(connection)
-		b.text(st.Type)
+		b.text(states[i].Type)
 		b.optional(deref(r.CloseID), r.CloseID != nil)
 		b.optional(deref(r.LocalKey), r.LocalKey != nil)
 		b.optional(deref(r.Base), r.Base != nil)
@@ -82,10 +82,7 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 		b.optional(deref(r.Alias), r.Alias != nil)
 		b.optional(deref(r.Parked), r.Parked != nil)
 		b.optional(deref(r.WaitsFor), r.WaitsFor != nil)
-		b.end()
-	}
-	return b.run(ctx, w.tx, "closesync.records", []string{"id", "connection", "object_type", "close_id", "local_key", "base",
-		"remote_version", "remote_hash", "local_xid", "state", "last_synced_at", "last_error", "error_class", "alias_of", "parked", "waits_for"})
+	})
 }
 
 // row gives the record as it is after its outcome.

@@ -82,11 +82,11 @@ func (t *table) cellOf(c column, r mapping.Record, parents map[string]map[string
 }
 
 // insertRows adds rows, making their keys first. The rows' states get them.
-func (s *Store) insertRows(ctx context.Context, tx pgx.Tx, t *table, list []*rowWrite, parents map[string]map[string]string) error {
+func (w *writing) insertRows(ctx context.Context, t *table, list []*rowWrite, parents map[string]map[string]string) error {
 	if len(list) == 0 {
 		return nil
 	}
-	if err := t.makeKeys(ctx, tx, list); err != nil {
+	if err := t.makeKeys(ctx, w.tx, list); err != nil {
 		return err
 	}
 	columns := t.all()
@@ -94,18 +94,15 @@ func (s *Store) insertRows(ctx context.Context, tx pgx.Tx, t *table, list []*row
 	for _, c := range columns {
 		names = append(names, c.name)
 	}
-	var b copier
-	for _, w := range list {
-		b.begin()
-		b.text(w.key)
-		b.optional(w.closes, w.closes != "")
+	return w.copyIn(ctx, t.name, names, len(list), func(b *copier, i int) {
+		row := list[i]
+		b.text(row.key)
+		b.optional(row.closes, row.closes != "")
 		for _, c := range columns {
-			b.optional(t.cellOf(c, w.record, parents))
+			b.optional(t.cellOf(c, row.record, parents))
 		}
-		b.end()
-		w.state.LocalKey = w.key
-	}
-	return b.run(ctx, tx, t.name, names)
+		row.state.LocalKey = row.key
+	})
 }
 
 // makeKeys gives each row a key from the table's own default. A table without

@@ -39,6 +39,7 @@ type Store struct {
 	tables  atomic.Pointer[map[string]*table]
 	// registered are the types of which register has nothing left to do.
 	registered sync.Map
+	rowSize    atomic.Int64 // bytes a row of the last COPY, as a guess for the next
 	log        *slog.Logger
 	sealer     Sealer
 	enqueue    func(ctx context.Context, tx pgx.Tx) error

@@ -71,6 +71,7 @@ type Guards struct {
 	MaxDeletes       int
 	MaxDeletePercent int // 0 to 100, of the linked records
 	MaxCreates       int
+	MaxClears        int // of one field
 	// InboundDeletes limits deletes of local rows; nil is no limit.
 	InboundDeletes *int
 	Window         time.Duration

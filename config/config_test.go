@@ -41,7 +41,7 @@ schedule:
   events: "@every 5s"
   search: "*/2 * * * *"
   audit:  "0 4 * * 0"
-guards: {max_deletes: 0, max_delete_percent: 100, max_creates: 7, inbound_deletes: 0, window: 10m}
+guards: {max_deletes: 0, max_delete_percent: 100, max_creates: 7, max_clears: 3, inbound_deletes: 0, window: 10m}
 rate:   {reserve_percent: 35}
 push:   {verify: optimistic}
 objects:
@@ -71,7 +71,7 @@ func TestLoad_Defaults(t *testing.T) {
 	require.Equal(t, "127.0.0.1:8080", c.Listen)
 	require.True(t, c.ListenIsLoopback())
 	require.Equal(t, Schedule{Events: "@every 15s", Search: "*/5 * * * *", Audit: "30 3 * * *"}, c.Schedule)
-	require.Equal(t, Guards{MaxDeletes: 50, MaxDeletePercent: 10, MaxCreates: 1000, Window: time.Hour}, c.Guards)
+	require.Equal(t, Guards{MaxDeletes: 50, MaxDeletePercent: 10, MaxCreates: 1000, MaxClears: 50, Window: time.Hour}, c.Guards)
 	require.Equal(t, 20, c.Rate.ReservePercent)
 	require.Equal(t, "fresh", c.Push.Verify)
 	require.Equal(t, slog.LevelInfo, c.LogLevel)
@@ -89,7 +89,7 @@ func TestLoad_WholeFile(t *testing.T) {
 	require.Equal(t, "api_two", c.Connections[1].APIKey.Reveal())
 	require.Equal(t, "https://eu.example/api/v1", c.Connections[1].BaseURL)
 	zero := 0
-	require.Equal(t, Guards{MaxDeletes: 0, MaxDeletePercent: 100, MaxCreates: 7, InboundDeletes: &zero, Window: 10 * time.Minute}, c.Guards)
+	require.Equal(t, Guards{MaxDeletes: 0, MaxDeletePercent: 100, MaxCreates: 7, MaxClears: 3, InboundDeletes: &zero, Window: 10 * time.Minute}, c.Guards)
 
 	lead := c.Objects["lead"]
 	require.JSONEq(t, `{"type":"and","queries":[{"type":"match_all"},{"type":"id","value":12345678901234567890}],"negate":false}`, string(lead.Filter))

@@ -20,7 +20,7 @@ func defaultFileLayer() fileLayer {
 	f.schedule.events.value = "@every 15s"
 	f.schedule.search.value = "*/5 * * * *"
 	f.schedule.audit.value = "30 3 * * *"
-	f.guards = Guards{MaxDeletes: 50, MaxDeletePercent: 10, MaxCreates: 1000, Window: time.Hour}
+	f.guards = Guards{MaxDeletes: 50, MaxDeletePercent: 10, MaxCreates: 1000, MaxClears: 50, Window: time.Hour}
 	f.rate = Rate{ReservePercent: 20}
 	f.push = Push{Verify: "fresh"}
 	return f
@@ -82,6 +82,7 @@ func (f *fileLayer) readGuards(n node) {
 	n.keys(map[string]func(node){
 		"max_deletes":        func(n node) { g.MaxDeletes = n.whole(g.MaxDeletes, 0, maxGuard, count) },
 		"max_creates":        func(n node) { g.MaxCreates = n.whole(g.MaxCreates, 0, maxGuard, count) },
+		"max_clears":         func(n node) { g.MaxClears = n.whole(g.MaxClears, 0, maxGuard, count) },
 		"max_delete_percent": func(n node) { g.MaxDeletePercent = n.whole(g.MaxDeletePercent, 0, 100, "write 0 to 100") },
 		"inbound_deletes": func(n node) {
 			if n.set() {

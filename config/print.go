@@ -83,6 +83,7 @@ func (c *Config) guardsDoc() yaml.MapSlice {
 		{Key: "max_deletes", Value: c.Guards.MaxDeletes},
 		{Key: "max_delete_percent", Value: c.Guards.MaxDeletePercent},
 		{Key: "max_creates", Value: c.Guards.MaxCreates},
+		{Key: "max_clears", Value: c.Guards.MaxClears},
 		{Key: "window", Value: c.Guards.Window.String()},
 	}
 	if c.Guards.InboundDeletes != nil {

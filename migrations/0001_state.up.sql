@@ -57,7 +57,9 @@ CREATE TABLE closesync.records (
     existed        boolean NOT NULL DEFAULT false,
     -- The parent that this record waits for, whose link makes it due: its type,
     -- then '#' and its local key or ':' and its Close id.
-    waits_for      text
+    waits_for      text,
+    -- The row as it was when it was deleted here, until that is decided.
+    removed        jsonb
 ) WITH (fillfactor = 90);
 -- The selective column first: a look-up by ids then cannot be planned as a scan
 -- of everything of one type, even before the table has statistics. Compared by
@@ -83,6 +85,8 @@ CREATE TABLE closesync.dirty (
     -- Who claimed it last. Its claims are free at once when it is gone.
     worker      text NOT NULL DEFAULT '',
     attempts    int NOT NULL DEFAULT 0,
+    -- A record that it referred to has its row again.
+    refill      boolean NOT NULL DEFAULT false,
     local_at    timestamptz,
     marked_at   timestamptz NOT NULL DEFAULT closesync.clock()
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
@@ -227,15 +231,17 @@ CREATE TABLE closesync.holds (
     connection  int NOT NULL,
     kind        text NOT NULL,
     object_type text NOT NULL,
+    field       text NOT NULL DEFAULT '', -- that a hold of kind clear is about
     reason      text NOT NULL,
     status      text NOT NULL DEFAULT 'open',
     created_at  timestamptz NOT NULL DEFAULT closesync.clock(),
     decided_at  timestamptz
 );
-CREATE UNIQUE INDEX holds_open ON closesync.holds (connection, kind, object_type) WHERE status = 'open';
+CREATE UNIQUE INDEX holds_open ON closesync.holds (connection, kind, object_type, field) WHERE status = 'open';
 CREATE TABLE closesync.hold_items (
     hold_id   bigint NOT NULL REFERENCES closesync.holds (id) ON DELETE CASCADE,
     record_id bigint NOT NULL,
+    done      boolean NOT NULL DEFAULT false, -- the decision was carried out
     PRIMARY KEY (hold_id, record_id)
 );
 CREATE INDEX hold_items_record ON closesync.hold_items (record_id);

@@ -96,6 +96,11 @@ func startable(cfg *config.Config) error {
 	return err
 }
 
+func limits(g config.Guards) reconcile.Limits {
+	return reconcile.Limits{MaxDeletes: g.MaxDeletes, MaxDeletePercent: g.MaxDeletePercent, MaxCreates: g.MaxCreates,
+		MaxClears: g.MaxClears, InboundDeletes: g.InboundDeletes}
+}
+
 func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*conn, error) {
 	cn := &conn{name: c.Name, log: a.log, key: closeapi.Secret(c.APIKey.Reveal())}
 	client, err := closeapi.New(closeapi.Options{
@@ -125,7 +130,7 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		CanSeeAll: all, Attempts: cn.requests.Load, Logger: a.log})
 	cn.engine = engine.New(engine.Options{
 		Objects: bound, Local: cn.store, Remote: cn.remote, Logger: a.log, Optimistic: a.cfg.Push.Verify == "optimistic",
-		Guards:      reconcile.Limits{MaxDeletes: a.cfg.Guards.MaxDeletes, MaxDeletePercent: a.cfg.Guards.MaxDeletePercent, MaxCreates: a.cfg.Guards.MaxCreates},
+		Guards:      limits(a.cfg.Guards),
 		GuardWindow: a.cfg.Guards.Window,
 		Applied:     a.lag.add,
 	})

@@ -142,7 +142,7 @@ schedule:
   events: "@every 15s"
   search: "*/5 * * * *"
   audit: "30 3 * * *"
-guards: {max_deletes: 50, max_delete_percent: 10, max_creates: 1000}
+guards: {max_deletes: 50, max_delete_percent: 10, max_creates: 1000, max_clears: 50}
 rate: {reserve_percent: 20}
 objects:
 `)

@@ -26,7 +26,7 @@ func TestFault_S4_MassDeleteIsHeld(t *testing.T) {
 			w.Tail()
 			w.Audit()
 			require.Len(t, w.ids("contact"), 8, "nothing is deleted before somebody decides")
-			require.Equal(t, "5", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'held'"))
+			require.Equal(t, "5", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'held' AND object_type = 'contact'"))
 			require.Equal(t, "5", w.Get("SELECT count(*) FROM closesync.hold_items"))
 			w.decideHold(approve)
 			w.all()

@@ -83,19 +83,22 @@ type round struct {
 	writes    map[int64][]Write
 	looked    []int64 // intents of updates whose effect is known now
 	choices   map[int64]map[string]reconcile.Choice
-	approved  map[int64]string
 	gone      map[int64]Gone      // claimed records whose rows were deleted here
 	relatives map[string]Relative // by Close id: children of those
 	making    map[string]bool     // types of which a create is under way
-	counts    map[string]*GuardCounts
 	present   Present
-	knows     bool // the custom fields were listed after the readings
+	ending    []int64 // records of the present type that Close says are gone
+	knows     bool    // the custom fields were listed after the readings
 	sends     []*State
 	unsettled []unsettled
 }
 
 func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err := r.prepare(ctx, claims); err != nil {
+		return err
+	}
+	claims, err := r.presume(ctx, claims)
+	if err != nil || len(claims) == 0 {
 		return err
 	}
 	if err := r.fetch(ctx, claims); err != nil {
@@ -110,18 +113,17 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err := r.knowScope(ctx, claims); err != nil {
 		return err
 	}
-	batch := Batch{IDs: map[string][]int64{}, Claims: claims}
+	batch := Batch{IDs: map[string][]int64{}, Claims: claims, Owners: r.Guards.InboundDeletes != nil}
 	for _, c := range claims {
 		batch.IDs[c.Type] = append(batch.IDs[c.Type], c.RecordID)
 	}
 	// The store reads the claims again after decide filled in what becomes of
 	// each, so both share the same array.
-	err := r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+	err = r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
 		r.present = now
 		r.sends = dropType(r.sends, states)
 		r.unsettled = dropUnsettled(r.unsettled, states)
-		r.decideAll(states)
-		return nil
+		return r.decideAll(states)
 	})
 	if err != nil {
 		return r.isolate(ctx, claims, err)
@@ -137,18 +139,22 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 }
 
 // decideAll decides on the states whose claims this round holds.
-func (r *round) decideAll(states []*State) {
+func (r *round) decideAll(states []*State) error {
+	r.noteEnding(states)
 	for _, st := range states {
 		c := r.claims[st.ID]
 		if c == nil {
 			continue
 		}
 		c.begin()
-		r.decide(st, c)
+		if err := r.decide(st, c); err != nil {
+			return err
+		}
 		if st.Outcome != nil && st.Outcome.Intent != nil {
 			r.sends = append(r.sends, st)
 		}
 	}
+	return nil
 }
 
 // dropType forgets what an earlier try of the same transaction decided.
@@ -171,8 +177,8 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, updates: r.updates, writes: r.writes, choices: r.choices, approved: r.approved,
-				gone: r.gone, relatives: r.relatives, making: r.making, counts: r.counts, knows: r.knows}
+				creates: r.creates, updates: r.updates, writes: r.writes, choices: r.choices,
+				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
 			}
@@ -187,12 +193,11 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 
 // again decides on claims whose readings are at hand.
 func (r *round) again(ctx context.Context, claims []*Claim) error {
-	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
+	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims, Owners: r.Guards.InboundDeletes != nil}
 	err := r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
 		r.present = now
 		r.sends = r.sends[:0]
-		r.decideAll(states)
-		return nil
+		return r.decideAll(states)
 	})
 	if err != nil {
 		return r.isolate(ctx, claims, err)
@@ -267,22 +272,8 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	if r.choices, err = r.Local.Choices(ctx, ids); err != nil {
 		return err
 	}
-	if r.approved, err = r.Local.Approved(ctx, ids); err != nil {
-		return err
-	}
 	if r.gone, err = r.Local.Gone(ctx, ids); err != nil {
 		return err
-	}
-	r.counts = map[string]*GuardCounts{}
-	for _, c := range claims {
-		if r.counts[c.Type] != nil {
-			continue
-		}
-		counts, err := r.Local.Counts(ctx, c.Type, r.GuardWindow)
-		if err != nil {
-			return err
-		}
-		r.counts[c.Type] = &counts
 	}
 	return nil
 }

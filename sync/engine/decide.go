@@ -10,21 +10,21 @@ import (
 )
 
 // decide fills in the outcome of one claimed record.
-func (r *round) decide(st *State, c *Claim) {
+func (r *round) decide(st *State, c *Claim) error {
 	o := r.Objects[st.Type]
 	if open, ok := r.creates[st.ID]; ok && st.CloseID == "" {
 		r.settleCreate(st, c, open)
-		return
+		return nil
 	}
 	if r.goesWith(st, c) {
-		return
+		return nil
 	}
 	reading, ok := r.reading(o, st, c)
 	if !ok {
-		return
+		return nil
 	}
 	r.landed(o, st, reading)
-	r.merge(o, st, c, reading)
+	return r.merge(o, st, c, reading)
 }
 
 // reading chooses what stands for the state of Close: a fresh reading, the end
@@ -80,32 +80,16 @@ func backoff(attempts int) time.Duration {
 	return min(250*time.Millisecond<<min(attempts, 12), 5*time.Minute)
 }
 
-// merge asks reconcile what to do and turns the plan into an outcome.
-func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
-	if rd.Hidden {
-		if st.Status != Hidden {
-			st.Outcome = &Outcome{Status: Hidden, Cause: rd.Cause}
-		}
-		return
-	}
-	if rd.Gone && (st.Status == Deleted || st.Status == Detached) {
-		return // a row that outlived its record is not created again
-	}
-	if rd.Gone && st.Base == nil && st.Local.Exists {
-		st.Outcome = strange(rd)
-		return
-	}
-	if rd.Out {
-		leave(st, rd)
-		return
-	}
-	if st.Status == Detached && st.Base == nil && !st.Local.Exists {
-		return
+// merge asks reconcile what to do and turns the plan into an outcome. Its error
+// is of the tally alone.
+func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error {
+	if r.rests(st, rd) {
+		return nil
 	}
 	paused, sure := r.pausedFields(st, c)
 	if !sure {
 		c.Retry = time.Microsecond
-		return
+		return nil
 	}
 	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: paused}
 	in.Local.At = c.LocalAt
@@ -114,35 +98,21 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 	}
 	// A delete that an operator rejected is undone; one of a row out of scope
 	// was never meant for Close.
-	in.Refill = !st.Local.Exists && (r.approved[st.ID] == "rejected" || st.Status == Detached)
-	if st.CloseID != "" && !rd.Gone {
-		remote := rd.Remote
-		if remote.Version.Before(st.Version) {
-			// An older state than one already applied: a stale replica or a late
-			// event. Never go back (fault A28).
-			if rd.Fresh {
-				c.Retry = max(backoff(c.Attempts), time.Second)
-			}
-			return
+	in.Refill = !st.Local.Exists && (st.held(HoldDelete, "").Status == HoldRejected || st.Status == Detached || c.Refill)
+	for _, h := range st.Holds {
+		if h.Kind == HoldClear && h.Status == HoldRejected {
+			in.Take = withChoice(in.Take, h.Field, reconcile.Choice{Take: mapping.PolicyClose})
 		}
-		if st.Base == nil && !st.Local.Exists && st.Creating.mayBe(rd) {
-			waitForCreate(st, c)
-			return
-		}
-		// A field of an impossible type says nothing: it must not look empty.
-		for name := range remote.Invalid {
-			if v, ok := st.Base[name]; ok {
-				remote.Record[name] = v
-			}
-		}
-		o.FillMissing(remote.Record, st.Base, st.Local.Record)
-		in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
 	}
+	if st.CloseID != "" && !rd.Gone && !r.takeReading(o, st, c, rd, &in) {
+		return nil
+	}
+	absent := r.heedAbsent(o, st, c, &in)
 	plan := reconcile.Merge(o, in)
 	kin := r.kin(st, rd)
 	if plan.Remote == reconcile.Delete && kin.busy {
 		c.Retry = backoff(min(c.Attempts, 4))
-		return
+		return nil
 	}
 	if plan.Remote == reconcile.Delete && kin.edited && o.Direction != mapping.ToClose {
 		in.Refill = true
@@ -154,12 +124,62 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) {
 	if emptiesCustom(plan) && !r.knows {
 		r.doubt.Store(true)
 		c.Retry = time.Microsecond
-		return
+		return nil
 	}
-	r.conclude(o, st, c, rd, in, plan)
+	if err := r.conclude(o, st, c, rd, in, plan, absent); err != nil {
+		return err
+	}
 	if st.Outcome != nil {
 		st.Outcome.Family, st.Outcome.Wake = kin.ids, kin.stuck
 	}
+	return nil
+}
+
+// rests reports whether a record is left alone whatever its row holds; the
+// first time it is noted why.
+func (r *round) rests(st *State, rd Reading) bool {
+	switch {
+	case rd.Hidden:
+		if st.Status != Hidden {
+			st.Outcome = &Outcome{Status: Hidden, Cause: rd.Cause}
+		}
+	case rd.Gone && (st.Status == Deleted || st.Status == Detached):
+		// A row that outlived its record is not created again.
+	case rd.Gone && st.Base == nil && st.Local.Exists:
+		st.Outcome = strange(rd)
+	case rd.Out:
+		leave(st, rd)
+	default:
+		return st.Status == Detached && st.Base == nil && !st.Local.Exists
+	}
+	return true
+}
+
+// takeReading makes the reading Close's side of the merge; false if it cannot
+// be used now.
+func (r *round) takeReading(o *mapping.Object, st *State, c *Claim, rd Reading, in *reconcile.Input) bool {
+	remote := rd.Remote
+	if remote.Version.Before(st.Version) {
+		// An older state than one already applied: a stale replica or a late
+		// event. Never go back (fault A28).
+		if rd.Fresh {
+			c.Retry = max(backoff(c.Attempts), time.Second)
+		}
+		return false
+	}
+	if st.Base == nil && !st.Local.Exists && st.Creating.mayBe(rd) {
+		waitForCreate(st, c)
+		return false
+	}
+	// A field of an impossible type says nothing: it must not look empty.
+	for name := range remote.Invalid {
+		if v, ok := st.Base[name]; ok {
+			remote.Record[name] = v
+		}
+	}
+	o.FillMissing(remote.Record, st.Base, st.Local.Record)
+	in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
+	return true
 }
 
 // pausedFields are the fields that Close refused and custom fields that are no
@@ -179,12 +199,12 @@ func (r *round) pausedFields(st *State, c *Claim) (map[string]bool, bool) {
 func staysParked(st *State, c *Claim) bool { return len(st.Parked) > 0 && c.LocalAt.IsZero() }
 
 // conclude turns a plan into the outcome that the store carries out.
-func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in reconcile.Input, plan reconcile.Plan) {
+func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in reconcile.Input, plan reconcile.Plan, absent []Absent) error {
 	if r.present.FromClosePaused && writesRow(st, plan) {
 		c.Sleep = true
-		return
+		return nil
 	}
-	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}}
+	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}, Whole: true}
 	if staysParked(st, c) {
 		out.Parked, out.Error, out.Class = maps.Clone(st.Parked), st.Error, st.Class
 		out.Status = Errored
@@ -199,11 +219,17 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	if rd.Gone {
 		concludeGone(rd, out)
+		if goesOn, err := r.guardInbound(st, c, rd, out); err != nil || !goesOn {
+			return err
+		}
 	}
+	out.Done = ended(st, out)
 	waiting := waits(o, plan)
 	whole := waiting && (plan.Remote == reconcile.None || plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
 	if plan.Remote != reconcile.None && !whole {
-		r.plea(o, st, c, in, out)
+		if err := r.plea(o, st, c, in, out); err != nil {
+			return err
+		}
 	} else if !whole && !in.Remote.Exists && !rd.Gone && st.CloseID == "" && !st.Local.Exists {
 		// A row of ours that is not sent: nothing to remember but that it is there.
 		out.Status = Deleted
@@ -211,10 +237,12 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	if waiting {
 		st.await(c, out, whole)
 	}
+	r.waitWith(c, absent, out)
 	if r.idle(st, out) {
-		return
+		return nil
 	}
 	st.Outcome = out
+	return nil
 }
 
 // strange parks a row that never met the record whose id it carries: nothing is
@@ -239,7 +267,17 @@ func concludeGone(rd Reading, out *Outcome) {
 func (r *round) idle(st *State, out *Outcome) bool {
 	return out.Plan.Idle() && out.Intent == nil && len(out.Plan.Conflicts) == 0 && out.Status == st.Status && out.Error == st.Error &&
 		(out.Version.IsZero() || (out.Version.Equal(st.Version) && out.Hash == st.Hash)) && sameBase(st.Base, out.Plan.Base) &&
-		!st.Touched && !st.Mislabelled && st.WaitsFor == out.WaitsFor && len(st.Parked) == len(out.Parked) && st.ID != 0
+		!st.Touched && !st.Mislabelled && st.WaitsFor == out.WaitsFor && len(out.Done) == 0 && (!out.Whole || len(out.Holds) == openHolds(st)) && len(st.Parked) == len(out.Parked) && st.ID != 0
+}
+
+func openHolds(st *State) int {
+	n := 0
+	for _, h := range st.Holds {
+		if h.Status == HoldOpen {
+			n++
+		}
+	}
+	return n
 }
 
 func sameBase(a, b mapping.Record) bool {
@@ -249,63 +287,40 @@ func sameBase(a, b mapping.Record) bool {
 	return mapping.SameContent(a, b)
 }
 
-// plea asks for a write to Close, unless a parent, a guard or a pause stands
-// before it.
-func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input, out *Outcome) {
-	plan := out.Plan
+// plea asks for a write to Close, unless a guard or a pause stands before it.
+func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input, out *Outcome) error {
 	if r.present.ToClosePaused {
-		c.Sleep = true
-		return
+		c.Sleep, out.Whole = true, false
+		if h, open := st.openHold(); open && out.Status == Synced {
+			out.Status, out.Error, out.Class = Held, h.Reason, "guard"
+		}
+		return nil
 	}
 	if !r.present.Loaded[st.Type] {
 		// The end of the first load makes it due.
-		c.Retry = time.Minute
-		return
+		c.Retry, out.Whole = time.Minute, false
+		return nil
 	}
-	if plan.Remote == reconcile.Create && r.approved[st.ID] == "rejected" {
+	if out.Plan.Remote == reconcile.Create && st.createRejected() {
 		out.Status, out.Error, out.Class = Held, "an operator rejected its creation; the next edit of the row asks again", "guard"
-		return
+		out.Plan.Remote, out.Plan.RemoteSet = reconcile.None, nil
+		return nil
 	}
-	if plan.Remote == reconcile.Create && st.Existed {
-		out.Status, out.Error, out.Class = Held, FirstStartReason, "guard"
-		out.Intent = &Intent{Action: plan.Remote, Held: out.Error, First: true}
-		return
+	if left, err := r.keepBack(st, out); err != nil || !left {
+		return err
 	}
-	if reason := r.guard(st, plan.Remote); reason != "" {
-		out.Status, out.Error, out.Class = Held, reason, "guard"
-		out.Intent = &Intent{Action: plan.Remote, Held: reason}
-		return
-	}
-	if plan.Remote == reconcile.Update && r.claims != nil {
+	if out.Plan.Remote == reconcile.Update && r.claims != nil {
 		if wait := r.flaps(st); wait > 0 {
 			r.Logger.Warn("a record flaps; its next update waits", "object_type", st.Type, "close_id", st.CloseID, "wait", wait)
 			c.Retry = wait
-			return
+			return nil
 		}
 		if r.parkFutile(o, st, c, in, out); out.Plan.Remote == reconcile.None {
-			return
+			return nil
 		}
 	}
-	out.Intent = &Intent{Action: plan.Remote, Sent: plan.RemoteSet, Seen: seen(plan.RemoteSet, in.Remote.Record), Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
+	sent := out.Plan.RemoteSet
+	out.Intent = &Intent{Action: out.Plan.Remote, Sent: sent, Seen: seen(sent, in.Remote.Record), Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
 	c.Keep = true
-}
-
-// guard says why a write must wait for an operator; "" lets it pass.
-func (r *round) guard(st *State, action reconcile.Action) string {
-	if action == reconcile.Update || r.approved[st.ID] == "approved" {
-		return ""
-	}
-	n := r.counts[st.Type]
-	counts := reconcile.Counts{Linked: n.Linked}
-	switch action {
-	case reconcile.Delete:
-		counts.Deletes = n.Deletes + max(n.PendingDeletes, 1)
-	case reconcile.Create:
-		counts.Creates = n.Creates + max(n.PendingCreates, 1)
-	}
-	held, reason := reconcile.Guard(r.Guards, counts)
-	if !held {
-		return ""
-	}
-	return reason
+	return nil
 }

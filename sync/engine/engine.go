@@ -37,9 +37,9 @@ type Local interface {
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
 	Gone(ctx context.Context, recordIDs []int64) (map[int64]Gone, error)
 	Relatives(ctx context.Context, objectType string, closeIDs []string) (found map[string]Relative, creating bool, err error)
-	Counts(ctx context.Context, objectType string, window time.Duration) (GuardCounts, error)
+	// HeldTypes lists the object types that have an open hold of deletes or clears.
+	HeldTypes(ctx context.Context) ([]string, error)
 	Choices(ctx context.Context, recordIDs []int64) (map[int64]map[string]reconcile.Choice, error)
-	Approved(ctx context.Context, recordIDs []int64) (map[int64]string, error)
 	Checkpoint(ctx context.Context, stream string) (Checkpoint, error)
 	SaveCheckpoint(ctx context.Context, c Checkpoint) error
 	Owe(ctx context.Context, types []string) error
@@ -89,15 +89,6 @@ type Found struct {
 type OpenUpdate struct {
 	Intent int64
 	Sent   mapping.Record
-}
-
-// GuardCounts is what a guard decides from.
-type GuardCounts struct {
-	Linked         int
-	Deletes        int // sent in the window
-	Creates        int
-	PendingDeletes int // waiting to be sent
-	PendingCreates int
 }
 
 // Page is one page of records of Close.

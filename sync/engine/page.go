@@ -31,7 +31,8 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 			return nil
 		}
 		objectType, n := states[0].Type, 0
-		r := &round{Engine: e, present: now, counts: map[string]*GuardCounts{objectType: {}}}
+		now.Tally = nil // what is to be sent is left to a cycle
+		r := &round{Engine: e, present: now}
 		for _, st := range states {
 			r.decidePage(st, byType[objectType][st.CloseID], cause, silent)
 			if st.Outcome != nil {
@@ -147,12 +148,16 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 		return // the search index may still show what is gone (fault A27)
 	}
 	if st.Base != nil && !st.Local.Exists {
-		// Deleted here, and its children with it: a cycle looks at all of them.
+		// Deleted here, and its children with it: a cycle looks at all of them,
+		// once they are not held.
+		if st.Status == Held {
+			return
+		}
 		st.Outcome = &Outcome{Status: st.Status, Error: st.Error, Mark: true, Fetch: true, Cause: cause}
 		return
 	}
 	c := &Claim{RecordID: st.ID, Type: st.Type, Cause: cause}
-	r.merge(r.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause})
+	_ = r.merge(r.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause}) // only a tally fails, and there is none
 	if st.Outcome == nil && c.Retry > 0 {
 		st.Outcome = &Outcome{Mark: true, Fetch: true, After: c.Retry, Cause: cause}
 		return
@@ -167,7 +172,7 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 			return
 		}
 		if o.Intent != nil || c.Retry > 0 {
-			o.Intent, o.Mark, o.Fetch, o.After = nil, true, true, c.Retry
+			o.Intent, o.Mark, o.Fetch, o.After, o.Whole, o.Done = nil, true, true, c.Retry, false, nil
 			if o.Status == Held {
 				o.Status, o.Error, o.Class = st.Status, st.Error, ""
 			}

@@ -21,9 +21,6 @@ func (r *round) send(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(withLastLook(ctx, look.allow))
 	g.SetLimit(r.Workers)
 	for _, st := range r.sends {
-		if st.Outcome.Intent.Held != "" {
-			continue
-		}
 		g.Go(func() error { return r.sendOne(ctx, st) })
 	}
 	return g.Wait()
@@ -62,7 +59,7 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 	err := r.again1(ctx, st, c, func(present Present, now *State) {
 		taken = true
 		if in.Action == reconcile.Delete {
-			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}, Family: st.Outcome.Family}
+			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}, Family: st.Outcome.Family, Whole: true, Done: now.Holds}
 			return
 		}
 		r.takeAnswer(o, present, now, c, in, answer)
@@ -93,6 +90,11 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 			paused[name] = true
 		}
 	}
+	for _, h := range now.Holds {
+		if h.Status == HoldOpen && h.Kind == HoldClear {
+			paused[h.Field] = true
+		}
+	}
 	learned := learn(o, now, in.Sent, answer.Record)
 	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side, Paused: paused, Learned: learned})
 	if !sure || emptiesCustom(plan) {
@@ -102,6 +104,10 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 		plan = reconcile.Plan{Base: base}
 	}
 	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}, Learned: learned}
+	if h, open := now.openHold(); open {
+		out.Status, out.Error, out.Class = Held, h.Reason, "guard"
+	}
+	out.Done = sentHolds(now, in)
 	keepParked(out, now, in.Sent)
 	if in.Action == reconcile.Create {
 		out.CloseID = answer.ID

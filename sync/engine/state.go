@@ -47,6 +47,9 @@ type State struct {
 	Error    string
 	Class    string // of the error
 	Learned  map[string]reconcile.Form
+	Holds    []Hold            // its parts in batches that guards stopped, as far as they still count
+	Absent   map[string]Absent // by field: records it may refer to whose deletion here is undecided
+	Owner    Owner             // with Batch.Owners
 	// Unreadable says why the row cannot be understood, such as an object where
 	// a list belongs: it is left as it is and parked. "" for a good row.
 	Unreadable string
@@ -82,7 +85,12 @@ type Outcome struct {
 	Mark     bool          // mark the record dirty: its decision needs another look
 	Fetch    bool          // with Mark: a fresh reading is needed
 	After    time.Duration // with Mark: not before this long from now
-	Move     string        // lead id: children of this row move there before it is deleted
+	// Whole: both sides were compared, so that open holds which are not among
+	// Holds have nothing to hold any more.
+	Whole bool
+	Holds []Hold // what guards keep back
+	Done  []Hold // decisions of operators that are carried out
+	Move  string // lead id: children of this row move there before it is deleted
 	// Family are records of children whose rows were deleted with this one's:
 	// they are gone in Close with it, or are read again if it comes back.
 	Family []int64
@@ -97,6 +105,7 @@ type Present struct {
 	// Loaded are the types whose first load is complete: before that nothing of
 	// theirs is sent.
 	Loaded map[string]bool
+	Tally  Tally
 }
 
 // Intent is one write to Close. It is stored before it is sent (rule R3).
@@ -108,8 +117,6 @@ type Intent struct {
 	Marker string         // of a create, given when it is stored
 	Plain  bool           // a create that goes without a marker
 	Since  time.Time      // not after its sending, in Close's time
-	Held   string         // guard that stopped it; "" when it may be sent
-	First  bool           // with Held: the row was there before the first load
 }
 
 // Claim is a dirty record that this worker holds for a while.
@@ -127,6 +134,7 @@ type Claim struct {
 	LocalAt  time.Time
 	Cause    Cause
 	MarkedAt time.Time
+	Refill   bool          // a record it refers to has its row again
 	Retry    time.Duration // set by the cycle: look again after this long
 	Keep     bool          // set by the cycle: a write to Close is under way
 	Sleep    bool          // set by the cycle: it waits until an operator ends a pause
@@ -154,6 +162,7 @@ type Batch struct {
 	Claims     []*Claim            // claims that end with the transaction
 	Checkpoint *Checkpoint         // moves last, with the effects it covers (rule R7)
 	Run        int64
+	Owners     bool // look up State.Owner
 }
 
 // Checkpoint is how far a stream of Close was processed.

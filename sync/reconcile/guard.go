@@ -2,18 +2,26 @@ package reconcile
 
 import "fmt"
 
-// Limits are the guards of contract.md §1. Zero or less switches one off.
+// Limits are the guards of contract.md §1, each for one object type and one
+// window. Zero or less switches one off.
 type Limits struct {
-	MaxDeletes       int // records deleted in Close in one window
+	MaxDeletes       int // records deleted in Close
 	MaxDeletePercent int // of the linked rows
-	MaxCreates       int // records created in Close in one window
-	MaxClears        int // fields emptied in Close in one window
+	MaxCreates       int // records created in Close
+	MaxClears        int // records of which one field is emptied in Close
+	// InboundDeletes is for rows deleted because Close says so; nil is no limit.
+	InboundDeletes *int
 }
 
-// Counts are the writes to Close that are planned or done in one window.
+// Counts are the writes of one kind that are planned or done in one window,
+// the one that is asked about among them.
 type Counts struct {
-	Deletes, Creates, Clears int
-	Linked                   int // linked rows before the window
+	Deletes int
+	Linked  int // linked rows before the window
+	Creates int
+	Clears  int
+	Field   string // what Clears empties
+	Inbound int
 }
 
 // minPercentDeletes is how many deletes are needed before a share means
@@ -32,24 +40,9 @@ func Guard(l Limits, c Counts) (held bool, reason string) {
 	case l.MaxCreates > 0 && c.Creates > l.MaxCreates:
 		return true, fmt.Sprintf("%d creates, more than max_creates %d", c.Creates, l.MaxCreates)
 	case l.MaxClears > 0 && c.Clears > l.MaxClears:
-		return true, fmt.Sprintf("%d fields emptied, more than %d", c.Clears, l.MaxClears)
+		return true, fmt.Sprintf("%s emptied in %d rows, more than max_clears %d", c.Field, c.Clears, l.MaxClears)
+	case l.InboundDeletes != nil && c.Inbound > *l.InboundDeletes:
+		return true, fmt.Sprintf("%d deletes from Close, more than inbound_deletes %d", c.Inbound, *l.InboundDeletes)
 	}
 	return false, ""
-}
-
-// CountPlan adds what a plan would do in Close to c. Emptying a field counts
-// once per field.
-func (c *Counts) CountPlan(p Plan) {
-	switch p.Remote {
-	case Delete:
-		c.Deletes++
-	case Create:
-		c.Creates++
-	case Update:
-		for _, v := range p.RemoteSet {
-			if v.IsNull() {
-				c.Clears++
-			}
-		}
-	}
 }

@@ -70,7 +70,7 @@ func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
 			return err
 		}
 		rows, err = tx.Query(ctx, fmt.Sprintf(`
-			SELECT r.id FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key IS NOT NULL AND r.state <> 'deleted'
+			SELECT r.id FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key IS NOT NULL AND r.state NOT IN ('deleted', 'held')
 			AND NOT EXISTS (SELECT FROM %s t WHERE t.%s = r.local_key::%s)`, t.name, t.key, t.keyCast), s.id, objectType)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (s *Store) Known(ctx context.Context, objectType string) (n int, err error)
 // hours apart (fault A30).
 func (s *Store) Unseen(ctx context.Context, objectType string, since time.Time) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `SELECT close_id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
-		AND state NOT IN ('deleted', 'detached', 'hidden') AND base IS NOT NULL AND coalesce(remote_version, '-infinity') < $3`, s.id, objectType, since)
+		AND state NOT IN ('deleted', 'detached', 'hidden', 'held') AND base IS NOT NULL AND coalesce(remote_version, '-infinity') < $3`, s.id, objectType, since)
 	if err != nil {
 		return nil, err
 	}

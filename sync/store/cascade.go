@@ -105,7 +105,7 @@ func (w *writing) forgetCascaded(ctx context.Context, t *table, gone map[string]
 	}
 	rows, err := w.tx.Query(ctx, `
 		UPDATE closesync.records n SET base = NULL, remote_hash = NULL, remote_version = NULL, local_xid = NULL,
-		       local_key = NULL, state = CASE WHEN n.close_id IS NULL THEN 'deleted' ELSE n.state END
+		       local_key = NULL, state = CASE WHEN n.close_id IS NULL THEN 'deleted' WHEN n.state = 'held' THEN 'synced' ELSE n.state END
 		FROM closesync.records o WHERE n.id = o.id AND o.connection = $1 AND o.object_type = $2 AND o.local_key = ANY ($3)
 		RETURNING n.id, coalesce(n.close_id, ''), o.local_key`, w.id, objectType, keysOf(gone))
 	if err != nil {

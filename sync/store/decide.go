@@ -23,6 +23,7 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 			return err
 		}
 		w := &writing{Store: s, tx: tx}
+		w.now.Tally = newTally(ctx, w)
 		if err := w.begin(ctx); err != nil {
 			return err
 		}
@@ -34,6 +35,11 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 			states, err := s.loadTrue(ctx, tx, objectType, ids, closeIDs)
 			if err != nil {
 				return err
+			}
+			if b.Owners {
+				if err := s.loadOwners(ctx, tx, s.table(objectType), states); err != nil {
+					return err
+				}
 			}
 			if err := decide(w.now, readable(states)); err != nil {
 				return err
@@ -159,7 +165,10 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 		return err
 	}
 	w.states = append(w.states, decided...)
-	return nil
+	if err := w.forgetRemoved(ctx, decided); err != nil {
+		return err
+	}
+	return w.releaseReferences(ctx, objectType, decided)
 }
 
 // parentKeys looks up the local keys of every parent that a row to be written
@@ -239,7 +248,11 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 			}
 		}
 	}
-	if err := w.insertRows(ctx, t, inserts, parents); err != nil {
+	fresh, err := w.putBack(ctx, t, inserts, parents)
+	if err != nil {
+		return err
+	}
+	if err := w.insertRows(ctx, t, fresh, parents); err != nil {
 		return err
 	}
 	if err := w.updateRows(ctx, w.tx, t, updates, parents); err != nil {
@@ -265,6 +278,9 @@ func (w *writing) move(ctx context.Context, objectType string, st *engine.State,
 
 func (w *writing) finish(ctx context.Context, b engine.Batch) error {
 	if err := w.saveConflicts(ctx); err != nil {
+		return err
+	}
+	if err := w.saveHolds(ctx); err != nil {
 		return err
 	}
 	if err := w.saveIntents(ctx); err != nil {

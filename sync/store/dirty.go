@@ -25,7 +25,7 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1, worker = $5
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
-		          d.refetch, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
+		          d.refetch, d.refill, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
 		s.id, n, lease, s.onlyUsable(), s.worker)
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
@@ -37,7 +37,7 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 		var never bool
 		var at *time.Time
 		var cause string
-		if err := rows.Scan(&c.RecordID, &c.Type, &c.CloseID, &c.LocalKey, &c.Status, &c.Gen, &c.Fence, &c.Events, &c.Fetch, &c.Attempts, &never, &at, &cause, &c.MarkedAt); err != nil {
+		if err := rows.Scan(&c.RecordID, &c.Type, &c.CloseID, &c.LocalKey, &c.Status, &c.Gen, &c.Fence, &c.Events, &c.Fetch, &c.Refill, &c.Attempts, &never, &at, &cause, &c.MarkedAt); err != nil {
 			return nil, fmt.Errorf("store.Claim: %w", err)
 		}
 		c.LocalAt = deref(at)
@@ -151,14 +151,14 @@ func (s *Store) sleep(ctx context.Context, tx pgx.Tx, ids, gens []int64) error {
 		return err
 	}
 	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity', refetch = true,
-		not_before = CASE WHEN $3 AND d.gen = v.gen THEN 'infinity' ELSE clock_timestamp() END
+		not_before = CASE WHEN $3 AND d.gen = v.gen THEN 'infinity' ELSE closesync.clock() END
 		FROM unnest($1::bigint[], $2::bigint[]) AS v(id, gen) WHERE d.record_id = v.id`, ids, gens, paused)
 	return err
 }
 
 // wakeSleepers makes the marks due that wait for the end of a pause.
 func (s *Store) wakeSleepers(ctx context.Context, q Querier) error {
-	_, err := q.Exec(ctx, `UPDATE closesync.dirty SET not_before = clock_timestamp() WHERE connection = $1 AND not_before = 'infinity'`, s.id)
+	_, err := q.Exec(ctx, `UPDATE closesync.dirty SET not_before = closesync.clock() WHERE connection = $1 AND not_before = 'infinity'`, s.id)
 	return err
 }
 

@@ -18,12 +18,6 @@ func (w *writing) saveIntents(ctx context.Context) error {
 		if in == nil {
 			continue
 		}
-		if in.Held != "" {
-			if err := w.hold(ctx, st, in); err != nil {
-				return err
-			}
-			continue
-		}
 		marked := in.Action == reconcile.Create && w.objects[st.Type].ExternalID != "" && !in.Plain
 		err := w.tx.QueryRow(ctx, intentSQL, w.id, st.ID, st.Type, some(st.CloseID), some(st.LocalKey), string(in.Action),
 			some(wholeJSON(in.Sent)), moment(in.Since), marked, w.name, some(wholeJSON(in.Seen))).Scan(&in.ID, &in.Marker)

@@ -17,7 +17,7 @@ import (
 const loadSQL = `
 SELECT r.id, r.close_id, r.local_key, r.base::text, r.remote_version, r.remote_hash, r.local_xid, r.state, r.alias_of,
        r.parked::text, r.last_error, r.error_class, r.learned::text,
-       r.existed, coalesce(r.waits_for, '')
+       r.existed, coalesce(r.waits_for, ''), ` + holdsOf + `
 FROM closesync.records r
 WHERE r.connection = $1 AND r.object_type = $2 AND %s
 ORDER BY r.id FOR UPDATE`
@@ -67,16 +67,19 @@ func (s *Store) load(ctx context.Context, tx pgx.Tx, objectType string, ids []in
 	if err := s.loadRows(ctx, tx, objectType, states, xids); err != nil {
 		return nil, fmt.Errorf("store.load(%s): %w", objectType, err)
 	}
+	if err := s.loadAbsent(ctx, tx, s.table(objectType), states); err != nil {
+		return nil, fmt.Errorf("store.load(%s): %w", objectType, err)
+	}
 	return states, s.noteCreating(ctx, tx, objectType, states)
 }
 
-func scanState(rows pgx.Rows, objectType string) (*engine.State, int64, error) {
-	st := &engine.State{Type: objectType}
-	var closeID, localKey, alias, base, parked, lastError, class, learned *string
+func scanState(rows pgx.Rows, objectType string) (st *engine.State, xid int64, err error) {
+	st = &engine.State{Type: objectType}
+	var closeID, localKey, alias, base, parked, lastError, class, learned, holds *string
 	var version *time.Time
-	var hash, xid *int64
-	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &xid, &st.Status, &alias, &parked, &lastError, &class, &learned,
-		&st.Existed, &st.WaitsFor); err != nil {
+	var hash, written *int64
+	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &written, &st.Status, &alias, &parked, &lastError, &class, &learned,
+		&st.Existed, &st.WaitsFor, &holds); err != nil {
 		return nil, 0, err
 	}
 	st.CloseID, st.LocalKey, st.AliasOf, st.Error = deref(closeID), deref(localKey), deref(alias), deref(lastError)
@@ -102,7 +105,8 @@ func scanState(rows pgx.Rows, objectType string) (*engine.State, int64, error) {
 		st.Version = version.UTC()
 	}
 	st.Hash = deref(hash)
-	return st, deref(xid), nil
+	st.Holds, err = decodeHolds(holds)
+	return st, deref(written), err
 }
 
 func deref[T any](p *T) T {

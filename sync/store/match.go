@@ -57,7 +57,7 @@ func (s *Store) holdExisting(ctx context.Context, tx pgx.Tx, t *table) error {
 			RETURNING r.id),
 		made AS (
 			INSERT INTO closesync.holds (connection, kind, object_type, reason) SELECT $1, $3, $2, $4 WHERE EXISTS (SELECT FROM due)
-			ON CONFLICT (connection, kind, object_type) WHERE status = 'open' DO UPDATE SET reason = excluded.reason RETURNING id)
+			ON CONFLICT (connection, kind, object_type, field) WHERE status = 'open' DO UPDATE SET reason = excluded.reason RETURNING id)
 		INSERT INTO closesync.hold_items (hold_id, record_id) SELECT made.id, due.id FROM made, due ON CONFLICT DO NOTHING`,
 		t.name, t.key, t.keyCast), s.id, t.object.Type, engine.FirstStart, engine.FirstStartReason)
 	if err != nil {

@@ -17,6 +17,7 @@ type hint struct {
 	Operation  string
 	OldKey     *string
 	At         time.Time
+	OldRow     *string // of a delete, as jsonb
 }
 
 // Absorb turns up to n captured changes into dirty marks and says how many
@@ -28,8 +29,8 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 			WITH taken AS (DELETE FROM closesync.outbox WHERE id IN (
 				SELECT id FROM closesync.outbox WHERE connection = $1
 				AND object_type IN (SELECT object_type FROM closesync.first_loads WHERE connection = $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
-				RETURNING id, object_type, local_key, operation::text, old_key, at)
-			SELECT object_type, local_key, operation, old_key, at FROM taken ORDER BY id`, s.id, n)
+				RETURNING id, object_type, local_key, operation::text, old_key, at, old_row::text)
+			SELECT object_type, local_key, operation, old_key, at, old_row FROM taken ORDER BY id`, s.id, n)
 		if err != nil {
 			return err
 		}
@@ -72,6 +73,9 @@ func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncat
 			return nil, err
 		}
 		if err := s.markLocalAt(ctx, tx, objectType, keys); err != nil {
+			return nil, err
+		}
+		if err := s.keepRemoved(ctx, tx, objectType, hints); err != nil {
 			return nil, err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // rowWrite is one row to insert or to write over.
 type rowWrite struct {
 	state  *engine.State
-	key    string
+	key    string         // "" for one to be made
 	record mapping.Record // every known field, references as Close ids
 	closes string         // Close id to store; "" stores NULL
 }
@@ -110,7 +110,9 @@ func (w *writing) insertRows(ctx context.Context, t *table, list []*rowWrite, pa
 func (t *table) makeKeys(ctx context.Context, tx pgx.Tx, list []*rowWrite) error {
 	if t.newKey == "" {
 		for _, w := range list {
-			w.key = w.closes
+			if w.key == "" {
+				w.key = w.closes
+			}
 		}
 		return nil
 	}
@@ -123,7 +125,9 @@ func (t *table) makeKeys(ctx context.Context, tx pgx.Tx, list []*rowWrite) error
 		return err
 	}
 	for i, w := range list {
-		w.key = keys[i]
+		if w.key == "" {
+			w.key = keys[i]
+		}
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type table struct {
 	columns []column
 	custom  *column
 	missing []string // mapped columns the table does not have (fault C14)
+	stored  []string // quoted: every column that is not computed
 	newKey  string   // expression that makes a key; "" if the table has none
 }
 
@@ -64,10 +65,13 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		return nil, fmt.Errorf("%w: %s, mapped to %s", ErrNoTable, o.Table, o.Type)
 	}
 	found := map[string]columnInfo{}
+	t := &table{object: o, name: name, key: quote(o.Key), closeID: quote(o.CloseID)}
 	for _, c := range infos {
 		found[c.Name] = c
+		if !c.Generated {
+			t.stored = append(t.stored, quote(c.Name))
+		}
 	}
-	t := &table{object: o, name: name, key: quote(o.Key), closeID: quote(o.CloseID)}
 	key, ok := found[o.Key]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s has no key column %q", ErrNoTable, o.Table, o.Key)

@@ -227,7 +227,7 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	waiting := waits(o, plan)
 	whole := waiting && (plan.Remote == reconcile.None || plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
 	if plan.Remote != reconcile.None && !whole {
-		if err := r.plea(o, st, c, in, out); err != nil {
+		if err := r.plea(o, st, c, rd, in, out); err != nil {
 			return err
 		}
 	} else if !whole && !in.Remote.Exists && !rd.Gone && st.CloseID == "" && !st.Local.Exists {
@@ -288,7 +288,7 @@ func sameBase(a, b mapping.Record) bool {
 }
 
 // plea asks for a write to Close, unless a guard or a pause stands before it.
-func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input, out *Outcome) error {
+func (r *round) plea(o *mapping.Object, st *State, c *Claim, rd Reading, in reconcile.Input, out *Outcome) error {
 	if r.present.ToClosePaused {
 		c.Sleep, out.Whole = true, false
 		if h, open := st.openHold(); open && out.Status == Synced {
@@ -299,6 +299,11 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, in reconcile.Input,
 	if !r.present.Loaded[st.Type] {
 		// The end of the first load makes it due.
 		c.Retry, out.Whole = time.Minute, false
+		return nil
+	}
+	if out.Plan.Remote != reconcile.Create && !rd.Fresh {
+		// What an event said may be old by now: someone may have edited since.
+		c.Retry, out.Whole = time.Microsecond, false // looks again at once, with a GET
 		return nil
 	}
 	if out.Plan.Remote == reconcile.Create && st.createRejected() {

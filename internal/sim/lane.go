@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"closesync/internal/testdb"
+	"closesync/migrations"
+)
+
+// start is the instant at which every scenario begins, by the database's clock.
+var start = time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
+
+const sessionCount = 3 // local programs at once
+
+// Lane is one database in which scenarios run one after another. Lanes are
+// independent of each other and may run side by side.
+type Lane struct {
+	ctx      context.Context
+	admin    *pgx.Conn // clock and checks; outside of the schedule
+	watching sync.Mutex
+	watch    *pgx.Conn // who waits for whom; may be asked at any time
+	pool     *pgxpool.Pool
+	conns    []*pgx.Conn // of local programs
+	world    *World      // that runs now
+	now      time.Time
+	told     time.Time // what the database's clock was last set to
+	ran      int
+	vacuumed int
+}
+
+// virtualClock puts a clock that only the schedule moves in place of the
+// database's. A sequence is seen by every transaction at once.
+const virtualClock = `
+CREATE SCHEMA sim;
+CREATE SEQUENCE sim.clock;
+CREATE OR REPLACE FUNCTION closesync.clock() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN (SELECT timestamptz 'epoch' + last_value * interval '1 microsecond' FROM sim.clock);`
+
+// prepare makes the template that every lane's database is a copy of.
+func prepare(ctx context.Context, dsn string) error {
+	pool, err := pgxpool.New(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := migrations.Up(ctx, pool); err != nil {
+		return err
+	}
+	_, err = pool.Exec(ctx, virtualClock)
+	return err
+}
+
+// NewLane makes a lane whose database goes when the test ends.
+func NewLane(t testing.TB) *Lane {
+	t.Helper()
+	dsn := testdb.NewWith(t, "sim", prepare)
+	l := &Lane{ctx: context.Background()}
+	config, err := pgxpool.ParseConfig(dsn)
+	require.NoError(t, err)
+	config.MaxConns = 12
+	config.ConnConfig.Tracer = tracer{l}
+	config.HealthCheckPeriod = time.Hour
+	l.pool, err = pgxpool.NewWithConfig(l.ctx, config)
+	require.NoError(t, err)
+	t.Cleanup(l.pool.Close)
+	local := config.ConnConfig.Copy()
+	local.Tracer = localTracer{}
+	for range sessionCount + 2 {
+		conn, err := pgx.ConnectConfig(l.ctx, local)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close(context.Background()) })
+		l.conns = append(l.conns, conn)
+	}
+	l.admin, l.watch, l.conns = l.conns[0], l.conns[1], l.conns[2:]
+	return l
+}
+
+// resetSQL empties the database. Deleting is thirty times cheaper than
+// TRUNCATE for so few rows. Keys start again, so that a seed gives one trace.
+const resetSQL = `
+BEGIN;
+SELECT set_config('closesync.origin', 'worker:' || session_user, true);
+DELETE FROM crm.opportunities; DELETE FROM crm.contacts; DELETE FROM crm.leads;
+DELETE FROM closesync.hold_items; DELETE FROM closesync.holds; DELETE FROM closesync.run_log; DELETE FROM closesync.journal_log;
+DELETE FROM closesync.conflict_log; DELETE FROM closesync.checkpoints; DELETE FROM closesync.intents; DELETE FROM closesync.outbox;
+DELETE FROM closesync.inbox; DELETE FROM closesync.dirty; DELETE FROM closesync.records;
+UPDATE closesync.connections SET organization_id = NULL, system_identifier = NULL, database_name = NULL, bound_at = NULL, catalogue = '{}',
+  webhook = '{}', last_delivery_at = NULL, pause_to_close = false, pause_from_close = false, api_error = NULL, api_checked_at = NULL;
+SELECT setval(pg_get_serial_sequence(t, 'id'), 1, false) FROM unnest(ARRAY['crm.leads', 'crm.contacts', 'crm.opportunities', 'closesync.records',
+  'closesync.inbox', 'closesync.outbox', 'closesync.intents', 'closesync.conflict_log', 'closesync.journal_log', 'closesync.run_log', 'closesync.holds']) AS t;
+COMMIT;`
+
+// vacuumEvery keeps the dead rows of earlier scenarios few.
+const vacuumEvery = 25
+
+func (l *Lane) reset() error {
+	if l.ran++; l.ran%vacuumEvery == 0 {
+		if _, err := l.admin.Exec(l.ctx, "VACUUM"); err != nil {
+			return err
+		}
+	}
+	if _, err := l.admin.PgConn().Exec(l.ctx, resetSQL).ReadAll(); err != nil {
+		return fmt.Errorf("reset: %w", err)
+	}
+	l.now, l.told = start, time.Time{}
+	return l.tellTime()
+}
+
+// advance moves the virtual clock.
+func (l *Lane) advance(d time.Duration) { l.now = l.now.Add(d) }
+
+// tellTime sets the database's clock, if it is late.
+func (l *Lane) tellTime() error {
+	if l.now.Equal(l.told) {
+		return nil
+	}
+	l.told = l.now
+	_, err := l.admin.Exec(l.ctx, "SELECT setval('sim.clock', $1)", l.now.UnixMicro())
+	return err
+}
+
+// waitsForLock reports whether a backend waits for another's lock.
+func (l *Lane) waitsForLock(pid uint32) bool {
+	l.watching.Lock()
+	defer l.watching.Unlock()
+	var waits bool
+	err := l.watch.QueryRow(l.ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(pid)).Scan(&waits)
+	return err == nil && waits
+}
+
+// cancel ends a statement that waits for a lock, as a broken connection would.
+func (l *Lane) cancel(pid uint32) {
+	_, _ = l.admin.Exec(l.ctx, "SELECT pg_cancel_backend($1)", int32(pid))
+}

@@ -55,7 +55,7 @@ func (w *walk) run(ctx context.Context, from, to time.Time) error {
 		defer close(sheets)
 		return w.readAll(ctx, from, sheets)
 	})
-	for range storers {
+	for range min(storers, w.Workers) {
 		g.Go(func() error {
 			for p := range sheets {
 				if err := w.store(ctx, p); err != nil {
@@ -78,7 +78,7 @@ func (w *walk) readAll(ctx context.Context, from time.Time, to chan<- *sheet) er
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, w.wake)()
-	for range walkers {
+	for range min(walkers, w.Workers) {
 		g.Go(func() error {
 			for s := w.take(ctx); s != nil; s = w.take(ctx) {
 				if err := w.read(ctx, s, to); err != nil {

@@ -40,6 +40,7 @@ func (w *walk) begin(ctx context.Context, from time.Time, to chan<- *sheet) erro
 	var newest time.Time
 	var page *sheet
 	g, both := errgroup.WithContext(ctx)
+	g.SetLimit(w.Workers)
 	g.Go(func() (err error) {
 		newest, err = w.Remote.Newest(both, w.objectType, w.field)
 		return err

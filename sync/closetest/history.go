@@ -28,6 +28,7 @@ type history struct {
 	requests   []Request
 	violations []string
 	changes    []Change
+	born       []Born
 }
 
 // Requests is every request since the start or the last ResetRequests, in

@@ -96,6 +96,9 @@ func (s *Server) createRecord(c *call, kind string, lead *record, body map[strin
 		lead.adopt(r)
 	}
 	s.save(v, f)
+	if !s.opt.NoHistory {
+		s.history.born = append(s.history.born, Born{r.id, kind, c.actor, body})
+	}
 	s.emit(c, r, "created", nil, map[string]any{}, nil)
 	return r, nil
 }

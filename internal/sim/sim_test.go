@@ -3,15 +3,20 @@ package sim
 import (
 	"flag"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"closesync/internal/testdb"
 )
 
 var (
-	seedFlag  = flag.Uint64("sim.seed", 0, "run this seed alone and tell its story")
+	seedFlag  = flag.Uint64("sim.seed", 0, "run this seed alone, shrink it if it fails, and tell its story")
+	fileFlag  = flag.String("sim.file", "", "run the script in this `file` alone and tell its story")
 	fromFlag  = flag.Uint64("sim.from", 1, "first seed")
-	countFlag = flag.Int("sim.count", 300, "how many seeds")
+	countFlag = flag.Int("sim.count", 25, "how many seeds")
 )
 
 func TestMain(m *testing.M) {
@@ -19,38 +24,81 @@ func TestMain(m *testing.M) {
 	os.Exit(testdb.Run(m))
 }
 
+// TestSim runs random scenarios. One that fails is named with the line that
+// runs it again.
 func TestSim(t *testing.T) {
 	lane := NewLane(t)
-	if *seedFlag != 0 {
-		tell(t, lane, Generate(*seedFlag))
+	switch {
+	case *fileFlag != "":
+		tell(t, lane, read(t, *fileFlag))
+		return
+	case *seedFlag != 0:
+		tell(t, lane, shrunk(t, lane, Generate(*seedFlag)))
 		return
 	}
 	failed := 0
-	for seed := *fromFlag; seed < *fromFlag+uint64(*countFlag); seed++ {
+	for seed := *fromFlag; seed < *fromFlag+uint64(*countFlag) && failed < 20; seed++ {
 		r, err := lane.Run(Generate(seed), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if len(r.Broken) > 0 {
 			failed++
-			t.Errorf("seed %d: %s: %s (and %d more)", seed, r.Broken[0].Invariant, r.Broken[0].Text, len(r.Broken)-1)
-			if failed > 20 {
-				return
-			}
+			t.Errorf("%s: %s (and %d more)\nagain: go test ./internal/sim -run TestSim -sim.seed=%d", r.Broken[0].Invariant, r.Broken[0].Text, len(r.Broken)-1, seed)
 		}
 	}
+}
+
+// TestSeeds runs the scripts that once found a fault.
+func TestSeeds(t *testing.T) {
+	files, err := filepath.Glob("testdata/seeds/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	lane := NewLane(t)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			r, err := lane.Run(read(t, file), Options{})
+			require.NoError(t, err)
+			require.Empty(t, r.Broken)
+		})
+	}
+}
+
+// TestScript: a scenario survives being written and read.
+func TestScript(t *testing.T) {
+	for seed := range uint64(200) {
+		sc := Generate(seed)
+		again, err := Parse(sc.Script())
+		require.NoError(t, err)
+		require.Equal(t, sc, again)
+	}
+}
+
+func read(t *testing.T, file string) Scenario {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	sc, err := Parse(string(text))
+	require.NoError(t, err)
+	return sc
+}
+
+// shrunk is the smallest part of a failing scenario that still fails.
+func shrunk(t *testing.T, lane *Lane, sc Scenario) Scenario {
+	t.Helper()
+	r, err := lane.Run(sc, Options{})
+	require.NoError(t, err)
+	if len(r.Broken) == 0 {
+		return sc
+	}
+	small, err := lane.Shrink(sc, r.Broken[0].Invariant, Options{})
+	require.NoError(t, err)
+	return small
 }
 
 func tell(t *testing.T, lane *Lane, sc Scenario) {
 	t.Helper()
 	r, err := lane.Run(sc, Options{Tell: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(sc.Script())
-	for _, line := range r.Story {
-		t.Log(line)
-	}
+	require.NoError(t, err)
+	t.Log("\n" + strings.Join(r.Story, "\n") + "\n\n" + sc.Script())
 	for _, b := range r.Broken {
 		t.Errorf("%s: %s", b.Invariant, b.Text)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"closesync/mapping"
+	"closesync/sync/reconcile"
 )
 
 // saveConflicts stores what both sides changed. An open conflict is stored
@@ -17,7 +18,14 @@ func (w *writing) saveConflicts(ctx context.Context) error {
 				status = "open"
 				open[c.Field] = true
 			}
-			_, err := w.tx.Exec(ctx, `
+			decided, err := w.decided(ctx, st.ID, c)
+			if err != nil {
+				return err
+			}
+			if decided {
+				continue
+			}
+			_, err = w.tx.Exec(ctx, `
 				INSERT INTO closesync.conflict_log (connection, record_id, object_type, close_id, local_key, field, base_value, local_value,
 				       close_value, rule, winner, status, resolved_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8::text::jsonb, $9::text::jsonb, $10, $11, $12,
@@ -38,6 +46,18 @@ func (w *writing) saveConflicts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// decided closes the open conflict that an operator's choice is about, with the
+// values that it was carried out on; false if there is none.
+func (w *writing) decided(ctx context.Context, record int64, c reconcile.Conflict) (bool, error) {
+	if c.Rule != reconcile.RuleOperator {
+		return false, nil
+	}
+	tag, err := w.tx.Exec(ctx, `UPDATE closesync.conflict_log SET status = 'resolved', resolved_at = closesync.clock(),
+		winner = coalesce($3, choice ->> 'take'), local_value = $4::text::jsonb, close_value = $5::text::jsonb
+		WHERE record_id = $1 AND field = $2 AND status = 'open'`, record, c.Field, some(c.Winner), jsonb(c.Local), jsonb(c.Remote))
+	return tag.RowsAffected() > 0, err
 }
 
 func jsonb(v mapping.Value) *string {

@@ -188,21 +188,16 @@ func (r *round) settleOne(ctx context.Context, u unsettled, fits, doubtful []Fou
 	case len(fits) == 0 && len(doubtful) > 0:
 		return "", r.ambiguous(ctx, u, doubtful)
 	case len(fits) == 0:
-		if err := r.Local.FinishIntent(ctx, u.Intent, "failed", "no such record appeared in Close"); err != nil {
-			return "", err
-		}
-		return "", r.again1(ctx, st, c, func(Present, *State) { c.Retry = time.Microsecond })
+		fate := Ended{Intent: u.Intent, State: "failed", Problem: "no such record appeared in Close"}
+		return "", r.end(ctx, st, c, fate, func(Present, *State) { c.Retry = time.Microsecond })
 	}
 	adopted := fits[0].Remote
-	err = r.again1(ctx, st, c, func(present Present, now *State) {
+	done := Ended{Intent: u.Intent, State: "done", Problem: "its answer was lost; the record was found", Action: reconcile.Create, Sent: u.Sent}
+	return adopted.ID, r.end(ctx, st, c, done, func(present Present, now *State) {
 		in := &Intent{ID: u.Intent, Action: reconcile.Create, Sent: u.Sent}
 		r.takeAnswer(r.Objects[u.typ], present, now, c, in, adopted)
 		now.Outcome.Mark, now.Outcome.Fetch = true, true
 	})
-	if err != nil {
-		return "", err
-	}
-	return adopted.ID, r.Local.FinishIntent(ctx, u.Intent, "done", "")
 }
 
 // ambiguous parks a row whose create had an effect that cannot be told from
@@ -221,6 +216,7 @@ func (r *round) ambiguous(ctx context.Context, u unsettled, fits []Found) error 
 	err := r.again1(ctx, &State{ID: u.record, Type: u.typ}, r.claims[u.record], func(_ Present, now *State) {
 		if gone = !now.Local.Exists; gone {
 			now.Outcome = &Outcome{Status: Deleted}
+			now.Ended = []Ended{{Intent: u.Intent, State: "failed", Problem: "the row is gone"}}
 			return
 		}
 		now.Outcome = &Outcome{Status: Errored, Class: classAmbiguous, Plan: reconcile.Plan{Base: now.Base},
@@ -231,8 +227,5 @@ func (r *round) ambiguous(ctx context.Context, u unsettled, fits []Found) error 
 		return err
 	}
 	// Nobody waits for it any more, so that each is a record of its own.
-	if err := r.Local.FinishIntent(ctx, u.Intent, "failed", "the row is gone"); err != nil {
-		return err
-	}
 	return r.Local.Mark(ctx, u.typ, ids, Cause{"source": "operator"}, 1)
 }

@@ -79,9 +79,8 @@ type round struct {
 	readings  map[int64]Reading
 	events    map[int64][]mapping.Event
 	creates   map[int64]OpenCreate
-	updates   map[int64][]OpenUpdate
+	unended   map[int64][]OpenWrite // writes whose answers were lost
 	writes    map[int64][]Write
-	looked    []int64 // intents of updates whose effect is known now
 	choices   map[int64]map[string]reconcile.Choice
 	gone      map[int64]Gone      // claimed records whose rows were deleted here
 	relatives map[string]Relative // by Close id: children of those
@@ -129,9 +128,6 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 		return r.isolate(ctx, claims, err)
 	}
 	r.report(claims)
-	if err := r.closeUpdates(ctx); err != nil {
-		return err
-	}
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
@@ -177,7 +173,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, updates: r.updates, writes: r.writes, choices: r.choices,
+				creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
 				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
@@ -263,7 +259,7 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	if r.creates, err = r.Local.OpenCreates(ctx, ids); err != nil {
 		return err
 	}
-	if r.updates, err = r.Local.OpenUpdates(ctx, ids); err != nil {
+	if r.unended, err = r.Local.OpenWrites(ctx, ids); err != nil {
 		return err
 	}
 	if r.writes, err = r.Local.Writes(ctx, ids, loopWindow); err != nil {
@@ -324,7 +320,7 @@ func (r *round) needsFetch(c *Claim) bool {
 	if g, gone := r.gone[c.RecordID]; gone {
 		return g.Parent == nil // else the parent's reading decides
 	}
-	if c.Fetch || len(c.Events) == 0 || len(r.updates[c.RecordID]) > 0 || r.scopedBy(c.Type) != "" {
+	if c.Fetch || len(c.Events) == 0 || len(r.unended[c.RecordID]) > 0 || r.scopedBy(c.Type) != "" {
 		return true
 	}
 	for _, ev := range r.events[c.RecordID] {

@@ -12,9 +12,12 @@ import (
 // decide fills in the outcome of one claimed record.
 func (r *round) decide(st *State, c *Claim) error {
 	o := r.Objects[st.Type]
-	if open, ok := r.creates[st.ID]; ok && st.CloseID == "" {
-		r.settleCreate(st, c, open)
-		return nil
+	if open, ok := r.creates[st.ID]; ok {
+		if st.CloseID == "" {
+			r.settleCreate(st, c, open)
+			return nil
+		}
+		st.Ended = append(st.Ended, Ended{Intent: open.Intent, State: "done", Problem: "its answer was lost; the record is linked"})
 	}
 	if r.goesWith(st, c) {
 		return nil

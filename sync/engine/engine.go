@@ -24,14 +24,11 @@ type Local interface {
 	Mark(ctx context.Context, objectType string, closeIDs []string, cause Cause, priority int) error
 	NextDue(ctx context.Context) (time.Duration, bool, error)
 	FinishIntent(ctx context.Context, id int64, state, problem string) error
-	// Answered notes that a write was done, and what Close then held of it.
-	Answered(ctx context.Context, intent int64, answer mapping.Record) error
 	// SetCandidates leaves an open create to a person.
 	SetCandidates(ctx context.Context, intent int64, closeIDs []string) error
-	JournalPush(ctx context.Context, st *State, action, closeID string, old, sent mapping.Record, cause Cause) error
 	OpenCreates(ctx context.Context, recordIDs []int64) (map[int64]OpenCreate, error)
 	AllCreates(ctx context.Context, objectType string) ([]OpenCreate, error)
-	OpenUpdates(ctx context.Context, recordIDs []int64) (map[int64][]OpenUpdate, error)
+	OpenWrites(ctx context.Context, recordIDs []int64) (map[int64][]OpenWrite, error)
 	// Writes gives the updates of records in the window, oldest first.
 	Writes(ctx context.Context, recordIDs []int64, window time.Duration) (map[int64][]Write, error)
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
@@ -85,9 +82,10 @@ type Found struct {
 	Ours bool // with this key
 }
 
-// OpenUpdate is an update whose answer was lost.
-type OpenUpdate struct {
+// OpenWrite is an update or a delete whose answer was lost.
+type OpenWrite struct {
 	Intent int64
+	Action reconcile.Action
 	Sent   mapping.Record
 }
 

@@ -1,31 +1,46 @@
 package engine
 
 import (
-	"context"
-
 	"closesync/mapping"
 	"closesync/sync/reconcile"
 )
 
-// landed takes into the base what earlier updates without an answer (fault
-// S19) are now seen to have done. It needs a reading made after them.
+// landed ends the writes whose answers were lost (fault S19) by a reading made
+// after them: what an update is seen to have done goes into the base first.
+// What did not arrive is planned anew.
 func (r *round) landed(o *mapping.Object, st *State, rd Reading) {
-	if !rd.Fresh || rd.Gone || rd.Remote.Record == nil {
-		return
-	}
-	for _, open := range r.updates[st.ID] {
-		st.Base = reconcile.Landed(o, st.Base, open.Sent, rd.Remote.Record)
-		r.looked = append(r.looked, open.Intent)
+	for _, open := range r.unended[st.ID] {
+		e := Ended{Intent: open.Intent, State: "failed", Problem: "its answer was lost, and it did not arrive"}
+		switch {
+		case rd.Gone && open.Action == reconcile.Delete:
+			e = arrived(open, nil, st.Base)
+		case rd.Gone:
+			e.Problem = "its answer was lost, and the record is gone"
+		case !rd.Fresh || rd.Remote.Record == nil:
+			continue // not a reading of after the write
+		case open.Action == reconcile.Update:
+			if sent := held(o, open.Sent, rd.Remote.Record); len(sent) > 0 {
+				e = arrived(open, sent, st.Base)
+			}
+			st.Base = reconcile.Landed(o, st.Base, open.Sent, rd.Remote.Record)
+		}
+		st.Ended = append(st.Ended, e)
 	}
 }
 
-// closeUpdates ends the intents whose effect was looked for: what did not
-// arrive is planned anew.
-func (r *round) closeUpdates(ctx context.Context) error {
-	for _, intent := range r.looked {
-		if err := r.Local.FinishIntent(ctx, intent, "done", "its answer was lost; a reading told what arrived"); err != nil {
-			return err
+func arrived(open OpenWrite, sent, base mapping.Record) Ended {
+	return Ended{Intent: open.Intent, State: "done", Problem: "its answer was lost; a reading told what arrived",
+		Action: open.Action, Old: base, Sent: sent}
+}
+
+// held are the sent fields that a reading shows as they were sent.
+func held(o *mapping.Object, sent, read mapping.Record) mapping.Record {
+	found := mapping.Record{}
+	for name, v := range sent {
+		f, mapped := o.Field(name)
+		if r, ok := read[name]; ok && mapped && mapping.Same(f, r, v) {
+			found[name] = v
 		}
 	}
-	return nil
+	return found
 }

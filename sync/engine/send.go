@@ -51,33 +51,33 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 // base (rule R4), and side effects go to the row.
 func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *Claim, answer mapping.Remote) error {
 	in := st.Outcome.Intent
-	closeID := st.CloseID
-	if in.Action == reconcile.Create {
-		closeID = answer.ID
-	}
-	taken := false
-	err := r.again1(ctx, st, c, func(present Present, now *State) {
-		taken = true
+	done := Ended{Intent: in.ID, State: "done", Action: in.Action, Old: st.Base, Sent: in.Sent, Answer: seen(in.Sent, answer.Record)}
+	return r.end(ctx, st, c, done, func(present Present, now *State) {
 		if in.Action == reconcile.Delete {
 			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}, Family: st.Outcome.Family, Whole: true, Done: now.Holds}
 			return
 		}
 		r.takeAnswer(o, present, now, c, in, answer)
 	})
-	if err != nil {
+}
+
+// end locks a record anew, takes in by decide what became of a write and ends
+// its intent. If the claim was lost meanwhile, nothing is taken in: whoever
+// has it now must look, instead of doing it again (fault D5).
+func (r *round) end(ctx context.Context, st *State, c *Claim, e Ended, decide func(Present, *State)) error {
+	held := false
+	err := r.again1(ctx, st, c, func(present Present, now *State) {
+		held = true
+		now.Ended = []Ended{e}
+		decide(present, now)
+	})
+	if err != nil || held {
 		return err
 	}
-	if !taken && in.Action == reconcile.Create {
-		// The claim was lost meanwhile, and with it the link: whoever has it now
-		// must find the record instead of creating it again (fault D5).
-		return r.Local.FinishIntent(ctx, in.ID, "unknown", "the answer came after the claim was lost")
+	if e.State == "done" {
+		e.State, e.Problem = "unknown", "the answer came after the claim was lost"
 	}
-	if err := r.Local.Answered(ctx, in.ID, seen(in.Sent, answer.Record)); err != nil {
-		return err
-	}
-	cause := Cause{"intent": in.ID}
-	old := st.Base
-	return r.Local.JournalPush(ctx, st, string(in.Action), closeID, old, in.Sent, cause)
+	return r.Local.FinishIntent(ctx, e.Intent, e.State, e.Problem)
 }
 
 func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Claim, in *Intent, answer mapping.Remote) {
@@ -166,35 +166,35 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 	if !errors.As(err, &call) {
 		call = &CallError{Class: "unknown", Message: err.Error()}
 	}
-	state := "failed"
-	if call.Class == "unknown" && in.Action != reconcile.Delete {
-		state = "unknown"
-	}
-	if err := r.Local.FinishIntent(ctx, in.ID, state, call.Message); err != nil {
-		return err
+	fate := Ended{Intent: in.ID, State: "failed", Problem: call.Message}
+	if call.Class == "unknown" {
+		fate.State = "unknown"
 	}
 	if r.refusesMarker(r.Objects[st.Type], in, call) {
-		return r.again1(ctx, st, c, func(Present, *State) { c.Retry = time.Microsecond })
+		return r.end(ctx, st, c, fate, func(Present, *State) { c.Retry = time.Microsecond })
 	}
 	switch call.Class {
 	case "paused":
-		return r.again1(ctx, st, c, func(Present, *State) { c.Sleep = true })
+		return r.end(ctx, st, c, fate, func(Present, *State) { c.Sleep = true })
 	case "limited", "unauthorized":
+		if err := r.Local.FinishIntent(ctx, in.ID, fate.State, fate.Problem); err != nil {
+			return err
+		}
 		return r.Local.Release(ctx, []*Claim{c}, max(call.Wait, time.Second))
 	case "unknown", "transient", "missing":
 		if call.Class == "missing" && in.Action == reconcile.Delete {
 			return r.answered(ctx, r.Objects[st.Type], st, c, mapping.Remote{})
 		}
-		return r.again1(ctx, st, c, func(Present, *State) { c.Retry = backoff(c.Attempts) })
+		return r.end(ctx, st, c, fate, func(Present, *State) { c.Retry = backoff(c.Attempts) })
 	}
-	return r.parkWrite(ctx, st, c, call)
+	return r.parkWrite(ctx, st, c, fate, call)
 }
 
 // parkWrite keeps what Close refused in sight: the named fields are not sent
 // again until the row is edited; the rest goes on.
-func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, call *CallError) error {
+func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, fate Ended, call *CallError) error {
 	o, sent := r.Objects[st.Type], st.Outcome.Intent.Sent
-	return r.again1(ctx, st, c, func(_ Present, now *State) {
+	return r.end(ctx, st, c, fate, func(_ Present, now *State) {
 		parked := map[string]string{}
 		for path, message := range call.Fields {
 			if f, ok := sentField(sent, path); ok {

@@ -61,6 +61,20 @@ type State struct {
 	Awaits   []Await
 	WaitsFor string // parent that it was last found to wait for
 	Outcome  *Outcome
+	// Ended are writes to Close whose fate is known by now.
+	Ended []Ended
+}
+
+// Ended is a write to Close whose fate is known: its intent ends, and the
+// journal tells of it, in the transaction that takes the fate in. Between two
+// transactions a crash would leave it open for good.
+type Ended struct {
+	Intent    int64
+	State     string           // "done", "failed" or "unknown"
+	Problem   string           // in words; "" for none
+	Action    reconcile.Action // what was done in Close; "" for nothing
+	Old, Sent mapping.Record   // with Action: the fields before and after
+	Answer    mapping.Record   // what Close then held of them; nil if not known
 }
 
 // Outcome is what to do with a record. A nil Outcome changes nothing.

@@ -101,6 +101,7 @@ type writing struct {
 	xid     int64
 	now     engine.Present
 	states  []*engine.State // those with an outcome
+	ended   []*engine.State // those that tell the fate of writes
 	journal []journalEntry
 	copy    copier
 }
@@ -135,6 +136,9 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 	t := w.table(objectType)
 	var decided []*engine.State
 	for _, st := range states {
+		if len(st.Ended) > 0 {
+			w.ended = append(w.ended, st)
+		}
 		if st.Outcome != nil {
 			decided = append(decided, st)
 		}
@@ -284,6 +288,9 @@ func (w *writing) finish(ctx context.Context, b engine.Batch) error {
 		return err
 	}
 	if err := w.saveIntents(ctx); err != nil {
+		return err
+	}
+	if err := w.endIntents(ctx); err != nil {
 		return err
 	}
 	if err := w.saveJournal(ctx, b.Run); err != nil {

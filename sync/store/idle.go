@@ -35,7 +35,7 @@ WITH due AS (
     WHERE d.connection = $1 AND NOT (d.not_before = 'infinity' AND r.state IN ('conflict', 'held', 'error', 'hidden')))
 SELECT (SELECT count(*) FROM closesync.outbox WHERE connection = $1),
        (SELECT count(*) FROM closesync.intents i LEFT JOIN closesync.records r ON r.id = i.record_id
-        WHERE i.connection = $1 AND i.state IN ('open', 'unknown') AND r.state IS DISTINCT FROM 'held'),
+        WHERE i.connection = $1 AND i.state IN ('open', 'unknown') AND coalesce(r.state, '') NOT IN ('held', 'hidden', 'error', 'conflict', 'deleted')),
        (SELECT coalesce(sum(events), 0) FROM due),
        NOT EXISTS (SELECT FROM closesync.checkpoints WHERE connection = $1 AND stream = 'backfill' AND position -> 'done' = 'true'),
        (SELECT coalesce(jsonb_object_agg(object_type, n), '{}')::text FROM (SELECT object_type, count(*) AS n FROM due GROUP BY 1) v)`

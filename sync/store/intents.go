@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"closesync/mapping"
 	"closesync/sync/engine"
@@ -43,13 +46,6 @@ RETURNING id, coalesce(marker, '')`
 func (s *Store) FinishIntent(ctx context.Context, id int64, state, problem string) error {
 	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = $2, error = $3, finished_at = closesync.clock()
 		WHERE id = $1 AND state IN ('open', 'unknown', 'ambiguous')`, id, state, some(problem))
-	return err
-}
-
-// Answered notes that a write was done and what Close then held of it.
-func (s *Store) Answered(ctx context.Context, id int64, answer mapping.Record) error {
-	_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = 'done', answer = $2::text::jsonb, finished_at = closesync.clock()
-		WHERE id = $1 AND state IN ('open', 'unknown', 'ambiguous')`, id, some(wholeJSON(answer)))
 	return err
 }
 
@@ -96,21 +92,59 @@ func (s *Store) SetCandidates(ctx context.Context, intent int64, closeIDs []stri
 	return err
 }
 
-// JournalPush records a write to Close once its answer is known.
-func (s *Store) JournalPush(ctx context.Context, st *engine.State, action, closeID string, old, sent mapping.Record, cause engine.Cause) error {
-	for _, f := range fieldsOf(sent) {
-		_, err := s.pool.Exec(ctx, `INSERT INTO closesync.journal_log (connection, object_type, close_id, local_key, direction, action, field, old_value, new_value, cause)
-			VALUES ($1, $2, $3, $4, 'to_close', $5, $6, $7::text::jsonb, $8::text::jsonb, $9::text::jsonb)`,
-			s.id, st.Type, some(closeID), some(st.LocalKey), action, f, jsonb(old.Get(f)), jsonb(sent.Get(f)), causeJSON(cause))
-		if err != nil {
-			return err
+// endIntents ends the writes whose fate the states tell, and has the journal
+// tell of those that changed something in Close. One that another worker ended
+// meanwhile is told of by that one.
+func (w *writing) endIntents(ctx context.Context) error {
+	var ids []int64
+	var states []string
+	var problems, answers []*string
+	for _, st := range w.ended {
+		for _, e := range st.Ended {
+			ids, states = append(ids, e.Intent), append(states, e.State)
+			problems, answers = append(problems, some(e.Problem)), append(answers, some(wholeJSON(e.Answer)))
 		}
 	}
-	if len(sent) > 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, `INSERT INTO closesync.journal_log (connection, object_type, close_id, local_key, direction, action, old_value, cause)
-		VALUES ($1, $2, $3, $4, 'to_close', $5, $6::text::jsonb, $7::text::jsonb)`,
-		s.id, st.Type, some(closeID), some(st.LocalKey), action, jsonOrNull(recordJSON(old)), causeJSON(cause))
-	return err
+	rows, err := w.tx.Query(ctx, `UPDATE closesync.intents i SET state = v.state, error = v.problem, answer = v.answer::jsonb, finished_at = closesync.clock()
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS v(id, state, problem, answer)
+		WHERE i.id = v.id AND i.state IN ('open', 'unknown', 'ambiguous') RETURNING i.id`, ids, states, problems, answers)
+	if err != nil {
+		return err
+	}
+	mine, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for _, st := range w.ended {
+		for _, e := range st.Ended {
+			if e.Action != "" && slices.Contains(mine, e.Intent) {
+				w.journal = append(w.journal, pushed(st, e)...)
+			}
+		}
+	}
+	return nil
+}
+
+// pushed tells the journal what a write changed in Close.
+func pushed(st *engine.State, e engine.Ended) []journalEntry {
+	cause := engine.Cause{"intent": e.Intent}
+	if len(e.Sent) == 0 {
+		return []journalEntry{{st, "to_close", string(e.Action), "", recordJSON(e.Old), "", cause}}
+	}
+	var list []journalEntry
+	for _, f := range fieldsOf(e.Sent) {
+		list = append(list, journalEntry{st, "to_close", string(e.Action), f, filled(e.Old.Get(f)), filled(e.Sent.Get(f)), cause})
+	}
+	return list
+}
+
+// filled is "" for an empty value: the journal shows it as NULL.
+func filled(v mapping.Value) mapping.Value {
+	if v.IsNull() {
+		return ""
+	}
+	return v
 }

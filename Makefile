@@ -41,6 +41,10 @@ test-short: ## Run the tests without the race detector, for the edit loop
 kills: ## Kill the real binary KILLS times (50) in each kill test and compare both sides
 	CLOSESYNC_KILLS=$${KILLS:-50} go test -count=1 -timeout 30m -run Killed -v ./internal/live
 
+.PHONY: crashes
+crashes: postgres ## Kill a worker at every single touch of Postgres and Close, one after another
+	CLOSESYNC_CRASHES=all go test -count=1 -timeout 60m -run TestFault_D1 -v ./internal/harness
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)

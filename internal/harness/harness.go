@@ -36,6 +36,8 @@ type World struct {
 	Store   *store.Store
 	Remote  *remote.Remote
 	Engine  *engine.Engine
+	opt     Options
+	base    string // root of the imitation's API
 	// List gives the records of Close as it holds them; nil means Close.List.
 	List func(objectType string) []map[string]any
 }
@@ -64,7 +66,7 @@ func Migrate(ctx context.Context, dsn string) error {
 // New builds a world whose triggers are in place and whose binding is made.
 func New(t testing.TB, o Options) *World {
 	t.Helper()
-	w := &World{T: t, Close: closetest.New(o.Close), DSN: testdb.NewWith(t, "closesync", Migrate)}
+	w := &World{T: t, Close: closetest.New(o.Close), DSN: testdb.NewWith(t, "closesync", Migrate), opt: o}
 	ctx := context.Background()
 	pool, err := pgxpool.New(ctx, w.DSN)
 	require.NoError(t, err)
@@ -76,29 +78,49 @@ func New(t testing.TB, o Options) *World {
 	var problems []mapping.Problem
 	w.Objects, problems = mapping.Bind(o.Objects)
 	require.Empty(t, problems)
-	base := strings.TrimSuffix(w.Close.Start(t), "/")
-	w.Client, err = closeapi.New(closeapi.Options{BaseURL: base, Key: closeapi.Secret(w.Close.Key())})
+	w.base = strings.TrimSuffix(w.Close.Start(t), "/")
+	w.Client, err = closeapi.New(closeapi.Options{BaseURL: w.base, Key: closeapi.Secret(w.Close.Key())})
 	require.NoError(t, err)
 	t.Cleanup(w.Client.CloseIdle)
-	w.restart(o)
+	w.Restart()
 	return w
 }
 
-func (w *World) restart(o Options) {
-	ctx := context.Background()
-	var err error
-	w.Store, err = store.Open(ctx, store.Options{Pool: w.Pool, Connection: "default", Objects: w.Objects})
+// Restart puts a new worker in the place of the old one: what was in its
+// memory is forgotten.
+func (w *World) Restart() {
+	w.T.Helper()
+	k, err := w.worker(context.Background(), w.Pool, w.Client)
 	require.NoError(w.T, err)
-	require.NoError(w.T, w.Store.Bind(ctx, w.Close.OrganizationID()))
-	_, err = w.Store.EnsureTriggers(ctx)
-	require.NoError(w.T, err)
-	w.Remote = remote.New(remote.Options{Client: w.Client, Objects: w.Objects, OrganizationID: w.Close.OrganizationID(),
-		APIKeyID: w.Close.Key(), CanSeeAll: !o.HideAll})
-	opt := engine.Options{Objects: w.Objects, Local: w.Store, Remote: w.Remote, Guards: o.Guards, Settle: 50 * time.Millisecond}
-	if o.Engine != nil {
-		o.Engine(&opt)
+	w.Store, w.Remote, w.Engine = k.Store, k.Remote, k.Engine
+}
+
+// Worker is both sides of one process and the engine between them.
+type Worker struct {
+	Store  *store.Store
+	Remote *remote.Remote
+	Engine *engine.Engine
+}
+
+// worker starts as the program does: binding and triggers first.
+func (w *World) worker(ctx context.Context, pool *pgxpool.Pool, client *closeapi.Client) (*Worker, error) {
+	s, err := store.Open(ctx, store.Options{Pool: pool, Connection: "default", Objects: w.Objects})
+	if err != nil {
+		return nil, err
 	}
-	w.Engine = engine.New(opt)
+	if err := s.Bind(ctx, w.Close.OrganizationID()); err != nil {
+		return nil, err
+	}
+	if _, err := s.EnsureTriggers(ctx); err != nil {
+		return nil, err
+	}
+	r := remote.New(remote.Options{Client: client, Objects: w.Objects, OrganizationID: w.Close.OrganizationID(),
+		APIKeyID: w.Close.Key(), CanSeeAll: !w.opt.HideAll})
+	o := engine.Options{Objects: w.Objects, Local: s, Remote: r, Guards: w.opt.Guards, Settle: 50 * time.Millisecond}
+	if w.opt.Engine != nil {
+		w.opt.Engine(&o)
+	}
+	return &Worker{Store: s, Remote: r, Engine: engine.New(o)}, nil
 }
 
 // SQL runs statements as a local program would.

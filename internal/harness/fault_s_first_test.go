@@ -172,5 +172,5 @@ func (w *World) remap(cfg []config) {
 	var problems []mapping.Problem
 	w.Objects, problems = mapping.Bind(cfg)
 	require.Empty(w.T, problems)
-	w.restart(Options{})
+	w.Restart()
 }

@@ -233,7 +233,7 @@ func (m *mortal) Delete(ctx context.Context, objectType, id string) error {
 // crash forgets everything the worker knew; what it had claimed is due when
 // its lease ends.
 func (s *script) crash(string) {
-	s.restart(s.options)
+	s.Restart()
 	s.SQL("UPDATE closesync.dirty SET lease_until = '-infinity'")
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,7 +185,7 @@ func (s *script) work(rest string) {
 	opt := s.Engine.Options
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	opt.Remote = &mortal{Remote: s.Remote, left: n, die: cancel}
+	opt.Remote = &mortal{Remote: s.Remote, left: int64(n), die: cancel}
 	_, err := engine.New(opt).Run(ctx)
 	require.Error(s.T, err, "line %d: it was to die", s.at.line)
 	s.crash("")
@@ -194,12 +195,12 @@ func (s *script) work(rest string) {
 // it hears of it.
 type mortal struct {
 	engine.Remote
-	left int
+	left int64 // several calls run at once
 	die  func()
 }
 
 func (m *mortal) struck() error {
-	if m.left--; m.left > 0 {
+	if atomic.AddInt64(&m.left, -1) > 0 {
 		return nil
 	}
 	m.die()

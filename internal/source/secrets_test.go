@@ -46,7 +46,7 @@ func TestSecurity_20_NoSecretInTheRepository(t *testing.T) {
 func TestSecurity_30_OnlyKnownPlacesDialOut(t *testing.T) {
 	outgoing := regexp.MustCompile(`http\.(Get|Post|Head|PostForm|NewRequest|NewRequestWithContext)\(|http\.(DefaultClient|Client\{|Transport\{)|net\.Dial|net\.Dialer\{|tls\.Dial|InsecureSkipVerify: *true`)
 	allowed := []string{"sync/closeapi/", "cmd/closesync/healthcheck.go", "cmd/closesync/ask_worker.go", "internal/pglocal/", "internal/bench/",
-		"internal/live/", "internal/testdb/", "sync/closetest/", "internal/strictfake/"}
+		"internal/live/", "internal/testdb/", "sync/closetest/", "internal/strictfake/", "internal/sim/", "internal/harness/"}
 	for _, f := range tracked(t) {
 		name := strings.TrimPrefix(filepath.ToSlash(f), "../../")
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || isIn(name, allowed) {

@@ -25,7 +25,7 @@ var quoters = []string{"quote", "quoted", "literal", "itoa", "Sanitize", "views"
 
 // quotedFields are fields that hold quoted names or texts of the database's
 // own catalogue (types, defaults), never text of a user.
-var quotedFields = []string{"name", "key", "keyCast", "closeID", "cast", "newKey"}
+var quotedFields = []string{"name", "key", "keyCast", "closeID", "cast", "newKey", "stored"}
 
 // trusted are the names of parameters that hold SQL; the arguments for them are
 // checked where such a function is called.

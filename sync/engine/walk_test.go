@@ -105,7 +105,7 @@ func (l *loaded) apply(_ context.Context, p Page, cp *Checkpoint) error {
 }
 
 func (l *loaded) walk(ctx context.Context, h *history) error {
-	w := &walk{Engine: &Engine{Options: Options{Remote: h}}, objectType: "lead", field: "date_created", stream: "load", apply: l.apply}
+	w := &walk{Engine: &Engine{Options: Options{Remote: h, Workers: 8}}, objectType: "lead", field: "date_created", stream: "load", apply: l.apply}
 	w.resume(l.cp)
 	return w.run(ctx, time.Time{}, today)
 }

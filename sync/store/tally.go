@@ -150,13 +150,13 @@ func (t *tally) Inbound(objectType string, window time.Duration, ids []int64) (i
 // endsAlong is a condition that leaves out records whose parent is deleted in
 // Close as well.
 func endsAlong(tab *table) string {
-	var b strings.Builder
+	where := ""
 	for _, f := range tab.object.Parents() {
 		if f.Required {
-			fmt.Fprintf(&b, ` AND NOT EXISTS (SELECT FROM ending p WHERE p.object_type = %s AND p.close_id = e.base ->> %s)`, literal(f.Parent), literal(f.Close))
+			where += fmt.Sprintf(` AND NOT EXISTS (SELECT FROM ending p WHERE p.object_type = %s AND p.close_id = e.base ->> %s)`, literal(f.Parent), literal(f.Close))
 		}
 	}
-	return b.String()
+	return where
 }
 
 func (t *tally) once(key string, count func() (int, error)) (int, error) {

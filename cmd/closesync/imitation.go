@@ -65,11 +65,11 @@ func (i *imitation) baseURL() string { return i.origin + "/api/v1" }
 func (i *imitation) controlURL() string { return i.origin + "/_control/" }
 
 // startSandbox starts an imitation of Close and points every connection at it.
-// Where there is a folder for data it keeps its records there: a mirror that
-// outlives what it mirrors would be of no use.
+// Beside an embedded Postgres it keeps its records: a mirror that outlives what
+// it mirrors would be of no use. With a database of one's own it begins anew.
 func (r *runOptions) startSandbox(ctx context.Context, cfg *config.Config) (*imitation, error) {
 	file := ""
-	if cfg.DatabaseURL.IsZero() || cfg.DataDir != "" {
+	if cfg.DatabaseURL.IsZero() {
 		dir, err := dataDir(cfg)
 		if err != nil {
 			return nil, err

@@ -9,7 +9,7 @@ GOVULNCHECK_VERSION := v1.9.0
 GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # go test ends a package that takes longer; CI as a whole gets 15 minutes.
-TEST_TIMEOUT ?= 30m
+TEST_TIMEOUT ?= 12m
 FUZZ_TIME ?= 20s
 
 .PHONY: help

@@ -11,6 +11,8 @@ GOLANGCI := bin/golangci-lint-$(GOLANGCI_VERSION)
 # go test ends a package that takes longer; CI as a whole gets 15 minutes.
 TEST_TIMEOUT ?= 12m
 FUZZ_TIME ?= 20s
+# -list runs nothing; -results=FILE reads a kept output of go test -json.
+FAULTS_FLAGS ?=
 
 .PHONY: help
 help: ## List the targets
@@ -44,6 +46,10 @@ kills: ## Kill the real binary KILLS times (50) in each kill test and compare bo
 .PHONY: crashes
 crashes: postgres ## Kill a worker at every single touch of Postgres and Close, one after another
 	CLOSESYNC_CRASHES=all go test -count=1 -timeout 60m -run TestFault_D1 -v ./internal/harness
+
+.PHONY: faults
+faults: postgres ## Run the tests of every fault and print which test covers which, with its result
+	@go run ./internal/faults $(FAULTS_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME

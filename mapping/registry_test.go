@@ -48,7 +48,7 @@ func TestRegistry(t *testing.T) {
 			closeNames[f.Close], columns[f.Column] = true, true
 			require.Contains(t, have, f.Column, "no migration makes the column %s of %s", f.Column, where)
 			requireFits(t, where, f, have[f.Column])
-			require.True(t, strings.Contains(string(text), row(f, have)), "%s has no row in %s (go test ./mapping -update)", where, document)
+			require.Contains(t, string(text), row(f, have), "%s has no row in %s (go test ./mapping -update)", where, document)
 			if f.Kind == Reference {
 				require.Contains(t, Types()[:i], f.Parent, "%s: parents come first", where)
 			}

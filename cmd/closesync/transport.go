@@ -17,7 +17,7 @@ func transportWarning(url string) string {
 	if err != nil || local(c.Host) {
 		return ""
 	}
-	weak := ""
+	var weak string
 	switch {
 	case c.TLSConfig == nil:
 		weak = "is not encrypted"

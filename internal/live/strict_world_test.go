@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func (s *stranger) text(sql string, args ...any) string {
 	s.T.Helper()
 	var v *string
 	err := s.Pool.QueryRow(context.Background(), sql, args...).Scan(&v)
-	if err == pgx.ErrNoRows || v == nil {
+	if errors.Is(err, pgx.ErrNoRows) || v == nil {
 		return ""
 	}
 	require.NoError(s.T, err)

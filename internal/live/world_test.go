@@ -148,17 +148,6 @@ func (w *world) subscriptions() int {
 	return n
 }
 
-// violations are what Close would have made a mess of, such as a lead for a
-// contact without one.
-func (w *world) violations() []string {
-	w.T.Helper()
-	var answer struct {
-		Data []string `json:"data"`
-	}
-	w.tell("violations", map[string]any{}, &answer)
-	return answer.Data
-}
-
 // request is one call that the imitation has seen.
 type request struct {
 	Method string `json:"method"`

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"closesync/mapping"
 )
@@ -320,15 +319,6 @@ func (w *World) localMove(ctx context.Context, s *session, r *rec, st Step) erro
 		s.pending = append(s.pending, write{side: Local, rec: r, field: "lead_id", do: "move", value: mapping.Value(into.Name)})
 	}
 	return err
-}
-
-// code is the SQLSTATE of an error.
-func code(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return pgErr.Code
-	}
-	return ""
 }
 
 // resumeLocals lets local programs go on that got the lock they waited for.

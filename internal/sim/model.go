@@ -13,13 +13,6 @@ const (
 	Local Side = "local"
 )
 
-func (s Side) other() Side {
-	if s == Close {
-		return Local
-	}
-	return Close
-}
-
 // write is something that somebody other than the worker did to a field: an
 // element of E in the invariants.
 type write struct {

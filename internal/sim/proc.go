@@ -31,7 +31,6 @@ type proc struct {
 	remote   *remote.Remote
 	engine   *engine.Engine
 	receiver *webhook.Receiver
-	sub      store.Webhook
 	inbound  *task // the delivery that its receiver works on
 }
 

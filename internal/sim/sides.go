@@ -15,7 +15,6 @@ type row struct {
 	closeID string
 	xmin    string
 	record  mapping.Record
-	hidden  bool
 }
 
 // link is a row of closesync.records.

@@ -3,6 +3,7 @@ package strictfake
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ type Request struct {
 
 // Writes reports whether it was meant to change something.
 func (r Request) Writes() bool {
-	return r.Method != "GET" && r.Path != "data/search/"
+	return r.Method != http.MethodGet && r.Path != "data/search/"
 }
 
 func (r Request) String() string {

@@ -208,7 +208,7 @@ func (s *Server) rateHeader(w http.ResponseWriter, c *call) {
 	if s.opt.RateForm == "" || win == nil {
 		return
 	}
-	left := win.ends.Sub(time.Now()).Seconds()
+	left := time.Until(win.ends).Seconds()
 	w.Header().Set("ratelimit", strings.Join([]string{
 		"limit=" + strconv.Itoa(s.opt.PerSecond), " remaining=" + strconv.Itoa(max(s.opt.PerSecond-win.used, 0)),
 		fmt.Sprintf(" reset=%.3f", max(left, 0.001)),

@@ -128,8 +128,8 @@ func ExampleClient_SearchBatches() {
 		n += len(batch.Records)
 		watermark = batch.Through
 	}
-	fmt.Println(n, "contacts, each once")
-	// Output: 460 contacts, each once
+	fmt.Println(n, "contacts, each once; go on from there:", !watermark.IsZero())
+	// Output: 460 contacts, each once; go on from there: true
 }
 
 // The event log is read from its newest entry back to a watermark, with the

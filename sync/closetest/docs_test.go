@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,12 +21,12 @@ func TestDocumentIsComplete(t *testing.T) {
 		if c.Takes != "" {
 			row += "`" + c.Takes + "`"
 		}
-		require.True(t, strings.Contains(string(text), row+" | "+c.Does+" |"), "docs/sandbox.md lacks %s", c.Name)
+		require.Contains(t, string(text), row+" | "+c.Does+" |", "docs/sandbox.md lacks %s", c.Name)
 	}
 	kinds := faultKinds(t)
 	require.Greater(t, len(kinds), 15)
 	for _, k := range kinds {
-		require.True(t, strings.Contains(string(text), "`"+k+"`"), "docs/sandbox.md lacks %s", k)
+		require.Contains(t, string(text), "`"+k+"`", "docs/sandbox.md lacks %s", k)
 	}
 }
 

@@ -107,12 +107,15 @@ func readLines(f *os.File) (lines []line, size int64, err error) {
 	for {
 		text, rest, whole := bytes.Cut(raw, []byte("\n"))
 		var l line
-		if !whole || json.Unmarshal(text, &l) != nil {
+		if !whole || !readable(text, &l) {
 			return lines, size, nil
 		}
 		lines, size, raw = append(lines, l), size+int64(len(text))+1, rest
 	}
 }
+
+// readable reads a line, unless a kill left it half written.
+func readable(text []byte, l *line) bool { return json.Unmarshal(text, l) == nil }
 
 // again makes every call once more, at its time.
 func (k *lasting) again(lines []line, o Options) *Server {

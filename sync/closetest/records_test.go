@@ -246,7 +246,7 @@ func TestTasks_OnlyIncompleteNest(t *testing.T) {
 	require.Len(t, rows(b.ok("GET", "/task/?is_complete=true", nil)), 1)
 	require.Equal(t, "task.lead", b.events("lead_id=" + lead)[0]["object_type"])
 	require.Equal(t, "completed", b.events("lead_id=" + lead)[0]["action"])
-	require.Len(t, rows(b.ok("GET", "/task/?due_date__gte=2026-11-26", nil)), 0)
+	require.Empty(t, rows(b.ok("GET", "/task/?due_date__gte=2026-11-26", nil)))
 	require.Len(t, rows(b.ok("GET", "/task/?due_date__lt=2026-11-26", nil)), 1)
 	require.Empty(t, b.Violations())
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,11 +115,9 @@ func (s *Server) prepare(d *delivery, now int64) {
 }
 
 func (s *Server) attempt(ctx context.Context, client *http.Client, d *delivery) {
-	status, err := 0, error(nil)
+	status, err := 0, errors.New("dropped")
 	if !d.drop {
 		status, err = post(ctx, client, d, s.opt.Webhooks.Timeout)
-	} else {
-		err = fmt.Errorf("dropped")
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"closesync/mapping"
 	"closesync/sync/reconcile"
@@ -47,12 +48,22 @@ func parentsKnown(o *mapping.Object, set mapping.Record) bool {
 	return true
 }
 
+// patience is how many times a create looks for a record that it can do
+// without, but which is on its way: named from the start, it needs no update.
+const patience = 5
+
+// linksSoon reports whether a row that the record refers to is about to get its
+// Close id.
+func (st *State) linksSoon(c *Claim) bool {
+	return c.Attempts < patience && slices.ContainsFunc(st.Awaits, func(a Await) bool { return !a.stuck() })
+}
+
 // await has a record wait for its parent: the parent's link wakes it. It also
 // looks again by itself while the parent is on its way; not at one that waits
 // for a person, whose state it shares if it can do nothing without it.
 func (st *State) await(c *Claim, out *Outcome, whole bool) {
 	if whole {
-		out.Error, out.Class = "waits for its parent, which has no Close id yet", "parent"
+		out.Error, out.Class = "waits for a row it refers to, which has no Close id yet", "parent"
 	}
 	moving := len(st.Awaits) == 0
 	for _, a := range st.Awaits {

@@ -228,7 +228,7 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	out.Done = ended(st, out)
 	waiting := waits(o, plan)
-	whole := waiting && (plan.Remote == reconcile.None || plan.Remote == reconcile.Create && !parentsKnown(o, plan.RemoteSet))
+	whole := waiting && (plan.Remote == reconcile.None || plan.Remote == reconcile.Create && (!parentsKnown(o, plan.RemoteSet) || st.linksSoon(c)))
 	if plan.Remote != reconcile.None && !whole {
 		if err := r.plea(o, st, c, rd, in, out); err != nil {
 			return err

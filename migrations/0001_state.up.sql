@@ -259,6 +259,33 @@ CREATE TABLE closesync.first_loads (
     PRIMARY KEY (connection, object_type)
 );
 
+-- Records of Close as the first load read them, kept apart while rows that were
+-- there before may be matched with them.
+CREATE TABLE closesync.arrivals (
+    connection  int NOT NULL,
+    object_type text NOT NULL,
+    close_id    text NOT NULL,
+    created     timestamptz NOT NULL,
+    version     timestamptz NOT NULL,
+    marker      text NOT NULL,
+    record      json NOT NULL,
+    empty       text[] NOT NULL, -- fields known to be empty
+    PRIMARY KEY (connection, object_type, close_id)
+);
+CREATE INDEX arrivals_created ON closesync.arrivals (connection, object_type, created, close_id);
+
+-- What rows of before the first load and records of Close are matched by: digests
+-- of the fields of the match rule. side is 'l' for a row, 'r' for a record.
+CREATE TABLE closesync.match_keys (
+    connection  int NOT NULL,
+    object_type text NOT NULL,
+    side        "char" NOT NULL,
+    ref         text NOT NULL, -- local key or Close id
+    key         text NOT NULL,
+    PRIMARY KEY (connection, object_type, side, ref, key)
+);
+CREATE INDEX match_keys_key ON closesync.match_keys (connection, object_type, key);
+
 CREATE VIEW closesync.record_status AS
 SELECT c.name AS connection, r.object_type, r.close_id, r.local_key,
        CASE WHEN r.state = 'synced' AND d.record_id IS NOT NULL THEN 'pending' ELSE r.state END AS state,

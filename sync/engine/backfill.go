@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -66,16 +67,22 @@ func (e *Engine) load(ctx context.Context, types []string, progress func(int64))
 			return err
 		}
 	}
-	to := cp.Watermark.Add(time.Minute)
-	if done {
-		err = e.walkLate(ctx, types, to, progress)
-	} else {
-		_, err = e.walkAll(ctx, "backfill", cp, to, progress)
+	if err := e.Local.BeginLoad(ctx, types); err != nil {
+		return err
 	}
+	loads, err := e.Local.FirstLoads(ctx)
 	if err != nil {
 		return err
 	}
-	if err := e.Local.Match(ctx, types); err != nil {
+	if !matched(loads, types) {
+		if err := e.read(ctx, types, cp, done, staged(loads, types), progress); err != nil {
+			return err
+		}
+		if err := e.Local.Match(ctx, types); err != nil {
+			return err
+		}
+	}
+	if err := e.settleStaged(ctx, progress); err != nil {
 		return err
 	}
 	if err := e.Local.EndLoad(ctx, types); err != nil {
@@ -84,13 +91,45 @@ func (e *Engine) load(ctx context.Context, types []string, progress func(int64))
 	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: cp.Watermark, Position: map[string]any{"done": true}, LastRun: e.Now()})
 }
 
+func matched(loads map[string]FirstLoad, types []string) bool {
+	return !slices.ContainsFunc(types, func(t string) bool { return !loads[t].Matched })
+}
+
+func staged(loads map[string]FirstLoad, types []string) bool {
+	return slices.ContainsFunc(types, func(t string) bool { return loads[t].Staged })
+}
+
+// read walks over what Close holds. late: other types were loaded before.
+func (e *Engine) read(ctx context.Context, types []string, cp Checkpoint, late, staged bool, progress func(int64)) error {
+	to := cp.Watermark.Add(time.Minute)
+	if late {
+		return e.walkLate(ctx, types, to, staged, progress)
+	}
+	_, err := e.walkAll(ctx, "backfill", cp, to, staged, progress)
+	return err
+}
+
+// settleStaged makes rows of what was kept apart, if anything was.
+func (e *Engine) settleStaged(ctx context.Context, progress func(int64)) error {
+	some, err := e.Local.AnyStaged(ctx)
+	if err != nil || !some {
+		return err
+	}
+	t, err := e.begin(ctx, "backfill", "", progress)
+	if err != nil {
+		return err
+	}
+	return t.end(ctx, e.arrive(ctx, t))
+}
+
 // walkLate loads types by themselves, from their beginning.
-func (e *Engine) walkLate(ctx context.Context, types []string, to time.Time, progress func(int64)) error {
+func (e *Engine) walkLate(ctx context.Context, types []string, to time.Time, staged bool, progress func(int64)) error {
 	for _, t := range types {
 		tally, err := e.begin(ctx, "backfill", t, progress)
 		if err != nil {
 			return err
 		}
+		tally.staged = staged
 		w := &walk{Engine: e, objectType: t, field: "date_created", apply: tally.take}
 		if err := tally.end(ctx, w.run(ctx, time.Time{}, to)); err != nil {
 			return err
@@ -160,11 +199,12 @@ func (e *Engine) roots() []string {
 	return list
 }
 
-func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to time.Time, progress func(int64)) (int64, error) {
+func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to time.Time, staged bool, progress func(int64)) (int64, error) {
 	tally, err := e.begin(ctx, kind, "", progress)
 	if err != nil {
 		return 0, err
 	}
+	tally.staged = staged
 	read := func(ctx context.Context, t string, nested, only bool) error {
 		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested, apply: tally.take}
 		if only {
@@ -216,6 +256,7 @@ type tally struct {
 	requests      int64
 	seen, changed atomic.Int64
 	below         children
+	staged        bool // what is read is kept apart
 	progress      func(int64)
 }
 
@@ -228,7 +269,13 @@ func (e *Engine) begin(ctx context.Context, kind, objectType string, progress fu
 func (t *tally) take(ctx context.Context, p Page, at *Checkpoint) error {
 	t.logBad(p)
 	t.below.note(p.Records)
-	n, err := t.applyPage(ctx, p.Records, Cause{"source": t.kind}, t.run, t.kind == "backfill", at)
+	var n int
+	var err error
+	if t.staged {
+		err = t.stage(ctx, p.Records, at)
+	} else {
+		n, err = t.applyPage(ctx, p.Records, Cause{"source": t.kind}, t.run, t.kind == "backfill", at)
+	}
 	t.changed.Add(int64(n))
 	if total := t.seen.Add(int64(count(p.Records))); t.progress != nil {
 		t.progress(total)

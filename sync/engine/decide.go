@@ -26,6 +26,9 @@ func (r *round) decide(st *State, c *Claim) error {
 	if !ok {
 		return nil
 	}
+	if !reading.Gone && st.meet(o, c, reading) {
+		return nil
+	}
 	r.landed(o, st, reading)
 	return r.merge(o, st, c, reading)
 }
@@ -87,6 +90,11 @@ func backoff(attempts int) time.Duration {
 // is of the tally alone.
 func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error {
 	if r.rests(st, rd) {
+		return nil
+	}
+	if r.claims != nil && r.present.Staged[st.Type] && st.Base == nil && !st.Local.Exists && !rd.Gone {
+		// The first load, which knows the rows that were there, is to meet it first.
+		c.Retry = time.Minute
 		return nil
 	}
 	paused, sure := r.pausedFields(st, c)

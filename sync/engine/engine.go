@@ -46,7 +46,15 @@ type Local interface {
 	Known(ctx context.Context, objectType string) (int, error)
 	ReportTwins(ctx context.Context, objectType string, groups [][]string) error
 	FirstLoads(ctx context.Context) (map[string]FirstLoad, error)
+	BeginLoad(ctx context.Context, types []string) error
+	// Stage keeps records apart until rows of before were matched with them.
+	Stage(ctx context.Context, records map[string][]mapping.Remote, cp *Checkpoint) error
 	Match(ctx context.Context, types []string) error
+	// Staged gives up to n staged records of a type behind the last one; Unstage
+	// forgets them.
+	Staged(ctx context.Context, objectType string, last mapping.Remote, n int) ([]mapping.Remote, error)
+	Unstage(ctx context.Context, records []mapping.Remote) error
+	AnyStaged(ctx context.Context) (bool, error)
 	EndLoad(ctx context.Context, types []string) error
 	StartRun(ctx context.Context, kind, objectType string) (int64, error)
 	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
@@ -56,8 +64,9 @@ type Local interface {
 
 // FirstLoad is how far an object type has come into being here.
 type FirstLoad struct {
-	Staged bool // what Close holds is kept apart until it is matched with rows
-	Loaded bool
+	Staged  bool // what Close holds is kept apart until it is matched with rows
+	Matched bool
+	Loaded  bool
 }
 
 // FirstStart is the kind of hold for rows that were there before the first

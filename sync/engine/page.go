@@ -10,12 +10,23 @@ import (
 // applyPage takes in a page of records of Close, which is itself a fresh
 // reading: no further GET. What the page says as it is known already is passed
 // over by hash. Edits of ours that turn up are left to a cycle.
-func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
+func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (int, error) {
 	byType := map[string]map[string]mapping.Remote{}
 	flatten(byType, records)
 	if err := e.dropNeedless(ctx, byType, silent); err != nil {
 		return 0, err
 	}
+	return e.applyTypes(ctx, byType, records, cause, run, silent, cp)
+}
+
+// applyFlat is applyPage for records that are known to need a decision.
+func (e *Engine) applyFlat(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (int, error) {
+	byType := map[string]map[string]mapping.Remote{}
+	flatten(byType, records)
+	return e.applyTypes(ctx, byType, records, cause, run, silent, cp)
+}
+
+func (e *Engine) applyTypes(ctx context.Context, byType map[string]map[string]mapping.Remote, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
 	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run}
 	for objectType, byID := range byType {
 		for id := range byID {
@@ -146,6 +157,9 @@ func (e *Engine) dropUnchanged(ctx context.Context, objectType string, byID map[
 func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent bool) {
 	if st.Status == Deleted || remote.ID == "" {
 		return // the search index may still show what is gone (fault A27)
+	}
+	if len(st.Meets) > 0 && !st.Local.Exists {
+		return // it waits for a person
 	}
 	if st.Base != nil && !st.Local.Exists {
 		// Deleted here, and its children with it: a cycle looks at all of them,

@@ -59,7 +59,14 @@ type State struct {
 	// record of Close may be the effect of one.
 	Creating Creating
 	Awaits   []Await
-	WaitsFor string // parent that it was last found to wait for
+	// Meets are the records that a row of before the first load may be, or the
+	// rows that a record may be; Certain is the only one, if it is that of nobody
+	// else. Keyed: it was matched by keys that are still kept.
+	Meets    []string
+	Certain  string
+	Keyed    bool
+	Keys     []string // of a record, sorted
+	WaitsFor string   // parent that it was last found to wait for
 	Outcome  *Outcome
 	// Ended are writes to Close whose fate is known by now.
 	Ended []Ended
@@ -90,6 +97,8 @@ type Outcome struct {
 	AliasOf string
 	Parked  map[string]string
 	Learned map[string]reconcile.Form // nil keeps what is known
+	Rekey   bool                      // Keys replace those by which the record is matched
+	Keys    []string
 	// WaitsFor is the parent whose link makes the record due, see LocalName and
 	// CloseName.
 	WaitsFor string
@@ -119,6 +128,9 @@ type Present struct {
 	// Loaded are the types whose first load is complete: before that nothing of
 	// theirs is sent.
 	Loaded map[string]bool
+	// Staged are those being loaded whose records get no row before rows of
+	// before were matched with them.
+	Staged map[string]bool
 	Tally  Tally
 }
 

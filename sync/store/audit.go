@@ -96,8 +96,8 @@ func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
 
 // Known is how many records of a type are known to be in Close.
 func (s *Store) Known(ctx context.Context, objectType string) (n int, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
-		AND state <> 'deleted'`, s.id, objectType).Scan(&n)
+	err = s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
+		AND state <> 'deleted') + (SELECT count(*) FROM closesync.arrivals WHERE connection = $1 AND object_type = $2)`, s.id, objectType).Scan(&n)
 	return n, err
 }
 

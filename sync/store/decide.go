@@ -120,13 +120,18 @@ func (w *writing) copyIn(ctx context.Context, table string, columns []string, n 
 
 // begin reads the transaction's number and what may not be done now.
 func (w *writing) begin(ctx context.Context) error {
-	var loaded []string
+	var loaded, staged []string
 	err := w.tx.QueryRow(ctx, `SELECT (pg_current_xact_id()::text::bigint & 4294967295), pause_to_close, pause_from_close,
-		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NOT NULL)
-		FROM closesync.connections WHERE id = $1`, w.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused, &loaded)
+		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NOT NULL),
+		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NULL AND staged)
+		FROM closesync.connections WHERE id = $1`, w.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused, &loaded, &staged)
 	w.now.Loaded = map[string]bool{}
 	for _, t := range loaded {
 		w.now.Loaded[t] = true
+	}
+	w.now.Staged = map[string]bool{}
+	for _, t := range staged {
+		w.now.Staged[t] = true
 	}
 	return err
 }
@@ -163,6 +168,9 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 		return err
 	}
 	if err := w.release(ctx, objectType, decided); err != nil {
+		return err
+	}
+	if err := w.passOn(ctx, objectType, decided); err != nil {
 		return err
 	}
 	if err := w.takeFamilies(ctx, decided); err != nil {

@@ -66,7 +66,7 @@ func (s *Store) registerRows(ctx context.Context, tx pgx.Tx, t *table) error {
 
 // FirstLoads tells how far each usable type is that was registered.
 func (s *Store) FirstLoads(ctx context.Context) (map[string]engine.FirstLoad, error) {
-	rows, err := s.pool.Query(ctx, `SELECT object_type, staged, loaded_at IS NOT NULL FROM closesync.first_loads
+	rows, err := s.pool.Query(ctx, `SELECT object_type, staged, matched_at IS NOT NULL, loaded_at IS NOT NULL FROM closesync.first_loads
 		WHERE connection = $1 AND object_type = ANY ($2)`, s.id, s.usable())
 	if err != nil {
 		return nil, fmt.Errorf("store.FirstLoads: %w", err)
@@ -74,11 +74,29 @@ func (s *Store) FirstLoads(ctx context.Context) (map[string]engine.FirstLoad, er
 	found := map[string]engine.FirstLoad{}
 	var objectType string
 	var f engine.FirstLoad
-	_, err = pgx.ForEachRow(rows, []any{&objectType, &f.Staged, &f.Loaded}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&objectType, &f.Staged, &f.Matched, &f.Loaded}, func() error {
 		found[objectType] = f
 		return nil
 	})
 	return found, err
+}
+
+// BeginLoad decides whether the load of types keeps what it reads apart: it does
+// if rows of before may be matched with it. What was decided stays decided.
+func (s *Store) BeginLoad(ctx context.Context, types []string) error {
+	var ruled []string
+	for _, objectType := range types {
+		if t := s.table(objectType); t != nil && len(t.object.Match) > 0 {
+			ruled = append(ruled, objectType)
+		}
+	}
+	_, err := s.pool.Exec(ctx, `UPDATE closesync.first_loads SET staged = true WHERE connection = $1 AND object_type = ANY ($2) AND matched_at IS NULL
+		AND EXISTS (SELECT FROM closesync.records WHERE connection = $1 AND object_type = ANY ($3) AND existed AND close_id IS NULL AND state <> 'deleted')`,
+		s.id, types, ruled)
+	if err != nil {
+		return fmt.Errorf("store.BeginLoad: %w", err)
+	}
+	return nil
 }
 
 // EndLoad lets the records of types be sent to Close from now on, and has those

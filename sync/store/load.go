@@ -70,6 +70,9 @@ func (s *Store) load(ctx context.Context, tx pgx.Tx, objectType string, ids []in
 	if err := s.loadAbsent(ctx, tx, s.table(objectType), states); err != nil {
 		return nil, fmt.Errorf("store.load(%s): %w", objectType, err)
 	}
+	if err := s.noteMeets(ctx, tx, s.table(objectType), states); err != nil {
+		return nil, fmt.Errorf("store.load(%s): %w", objectType, err)
+	}
 	return states, s.noteCreating(ctx, tx, objectType, states)
 }
 

@@ -10,9 +10,11 @@ import (
 	"closesync/sync/engine"
 )
 
-// Match decides, once for each type, what becomes of the rows that were there
-// before the first load: what would be created in Close is held, a hold for
-// each type.
+// Match decides, once for each type and parents first, what becomes of the rows
+// that were there before the first load. One that meets exactly one record of
+// Close, which meets nobody else, is linked with it. Those that may be one of
+// several are parked, and so are these. The rest would be created in Close and
+// is held, a hold for each type.
 func (s *Store) Match(ctx context.Context, types []string) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		for _, objectType := range mapping.Types() {
@@ -27,6 +29,9 @@ func (s *Store) Match(ctx context.Context, types []string) error {
 			}
 			if !due {
 				continue
+			}
+			if err := s.matchRows(ctx, tx, t); err != nil {
+				return err
 			}
 			if err := s.holdExisting(ctx, tx, t); err != nil {
 				return err

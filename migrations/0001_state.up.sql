@@ -280,7 +280,7 @@ CREATE TABLE closesync.match_keys (
     connection  int NOT NULL,
     object_type text NOT NULL,
     side        "char" NOT NULL,
-    ref         text NOT NULL, -- local key or Close id
+    ref         text NOT NULL, -- id of the row's record, or Close id
     key         text NOT NULL,
     PRIMARY KEY (connection, object_type, side, ref, key)
 );

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -304,4 +305,48 @@ func TestFault_S37_RandomFirstStarts(t *testing.T) {
 			require.Equal(t, held, writes)
 		})
 	}
+}
+
+// TestFault_S37_ChildrenMatchWithinTheirLead: the lead of a row is known by the
+// time that its contacts are looked at; one of the same name elsewhere is another.
+func TestFault_S37_ChildrenMatchWithinTheirLead(t *testing.T) {
+	var ada, other string
+	w := matching(t, []config{{Type: "lead", Match: []string{"name"}}, {Type: "contact", Match: []string{"lead_id", "name"}}}, func(w *World) {
+		ada = w.create("contact", map[string]any{"lead_id": w.lead("Acme"), "name": "Ada"})
+		other = w.create("contact", map[string]any{"lead_id": w.lead("Globex"), "name": "Ada"})
+	}, `INSERT INTO crm.leads (id, name) VALUES (101, 'Acme'), (102, 'Globex'), (103, 'Only here');
+		INSERT INTO crm.contacts (id, lead_id, name) VALUES (201, 101, 'Ada'), (202, 102, 'Ada'), (203, 103, 'Ada')`)
+	require.Equal(t, "201", w.Get("SELECT id FROM crm.contacts WHERE close_id = $1", ada))
+	require.Equal(t, "202", w.Get("SELECT id FROM crm.contacts WHERE close_id = $1", other))
+	require.Equal(t, "first_start contact 1, first_start lead 1", w.holds())
+	require.Zero(t, w.writes())
+	w.decideHolds("lead", true)
+	w.decideHolds("contact", true)
+	w.rest()
+}
+
+// TestSecurity_27_EraseReachesWhatIsKeptApart: a person who is erased while the
+// first load runs is not in what it keeps apart either.
+func TestSecurity_27_EraseReachesWhatIsKeptApart(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := New(t, Options{Objects: byName("lead"), Setup: "INSERT INTO crm.leads (id, name) VALUES (101, 'Canary')"})
+	lead := w.lead("Canary")
+	w.create("contact", map[string]any{"lead_id": lead, "name": "Canary kid"})
+	w.lead("Other")
+	w.Engine.Local = &ending{Store: w.Store, step: "Staged"}
+	require.NoError(t, w.Engine.Reference(ctx))
+	require.ErrorIs(t, w.Engine.Backfill(ctx, nil), errEnded)
+	require.Equal(t, "2", w.Get("SELECT count(*) FROM closesync.arrivals WHERE record::text LIKE '%Canary%'"))
+	id, err := strconv.ParseInt(w.Get("SELECT id FROM closesync.records WHERE close_id = $1", lead), 10, 64)
+	require.NoError(t, err)
+	require.NoError(t, w.Close.Delete(lead))
+	_, err = w.Store.Erase(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM closesync.arrivals"), "the other lead")
+	w.Restart()
+	w.Load()
+	require.Equal(t, "Other", w.Get("SELECT string_agg(name, ',') FROM crm.leads"))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.arrivals"))
+	w.rest()
 }

@@ -158,8 +158,11 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 	if st.Status == Deleted || remote.ID == "" {
 		return // the search index may still show what is gone (fault A27)
 	}
-	if len(st.Meets) > 0 && !st.Local.Exists {
-		return // it waits for a person
+	if len(st.Meets) > 0 && !st.Local.Exists { // it waits for a person
+		if st.rekeyed(r.Objects[st.Type], remote.Record) {
+			st.Outcome = &Outcome{Status: st.Status, Class: st.Class, Error: st.Error, Mark: true, Fetch: true, Cause: cause}
+		}
+		return
 	}
 	if st.Base != nil && !st.Local.Exists {
 		// Deleted here, and its children with it: a cycle looks at all of them,

@@ -61,12 +61,13 @@ type State struct {
 	Awaits   []Await
 	// Meets are the records that a row of before the first load may be, or the
 	// rows that a record may be; Certain is the only one, if it is that of nobody
-	// else. Keyed: it was matched by keys that are still kept.
+	// else. Keys are those by which it was matched, sorted, while it is left to a
+	// person. Rekeyed: its row was edited and has other keys by now.
 	Meets    []string
 	Certain  string
-	Keyed    bool
-	Keys     []string // of a record, sorted
-	WaitsFor string   // parent that it was last found to wait for
+	Keys     []string
+	Rekeyed  bool
+	WaitsFor string // parent that it was last found to wait for
 	Outcome  *Outcome
 	// Ended are writes to Close whose fate is known by now.
 	Ended []Ended

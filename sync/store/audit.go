@@ -94,10 +94,12 @@ func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
 	return marked, nil
 }
 
-// Known is how many records of a type are known to be in Close.
+// Known is how many records of a type are known to be in Close, those kept
+// apart in a first load among them.
 func (s *Store) Known(ctx context.Context, objectType string) (n int, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NOT NULL
-		AND state <> 'deleted') + (SELECT count(*) FROM closesync.arrivals WHERE connection = $1 AND object_type = $2)`, s.id, objectType).Scan(&n)
+		AND state <> 'deleted') + (SELECT count(*) FROM closesync.arrivals a WHERE a.connection = $1 AND a.object_type = $2
+		AND NOT EXISTS (SELECT FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = a.close_id))`, s.id, objectType).Scan(&n)
 	return n, err
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,9 +11,6 @@ import (
 	"closesync/sync/engine"
 	"closesync/sync/reconcile"
 )
-
-// classAmbiguous parks what may be one of several and is left to a person.
-const classAmbiguous = "ambiguous"
 
 // matchRows links the rows of a type that certainly are records of Close.
 func (s *Store) matchRows(ctx context.Context, tx pgx.Tx, t *table) error {
@@ -31,7 +29,7 @@ func (s *Store) matchRows(ctx context.Context, tx pgx.Tx, t *table) error {
 	// Only those of what is left to a person are needed any more.
 	_, err := tx.Exec(ctx, `DELETE FROM closesync.match_keys k WHERE k.connection = $1 AND k.object_type = $2 AND NOT EXISTS (
 		SELECT FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2 AND r.error_class = $3 AND r.state = 'error'
-		AND k.ref = CASE k.side WHEN 'l' THEN r.local_key ELSE r.close_id END)`, s.id, t.object.Type, classAmbiguous)
+		AND k.ref = CASE k.side WHEN 'l' THEN r.id::text ELSE r.close_id END)`, s.id, t.object.Type, engine.Ambiguous)
 	return err
 }
 
@@ -63,21 +61,23 @@ func (s *Store) keyRows(ctx context.Context, tx pgx.Tx, t *table) error {
 			return err
 		}
 		last = states[len(states)-1].ID
+		if err := s.resolveParents(ctx, tx, t, states); err != nil {
+			return err
+		}
 		if err := s.keyStates(ctx, tx, t, states); err != nil {
 			return err
 		}
 	}
 }
 
+// keyStates replaces the keys of rows by those of what they hold now.
 func (s *Store) keyStates(ctx context.Context, tx pgx.Tx, t *table, states []*engine.State) error {
-	if err := s.resolveParents(ctx, tx, t, states); err != nil {
-		return err
-	}
 	var refs []string
 	var l keyList
 	for _, st := range states {
-		refs = append(refs, st.LocalKey)
-		l.add(st.LocalKey, t.object.MatchKeys(st.Local.Record))
+		ref := strconv.FormatInt(st.ID, 10)
+		refs = append(refs, ref)
+		l.add(ref, t.object.MatchKeys(st.Local.Record))
 	}
 	return s.saveKeys(ctx, tx, t.object.Type, "l", refs, l)
 }
@@ -86,14 +86,13 @@ func (s *Store) keyStates(ctx context.Context, tx pgx.Tx, t *table, states []*en
 // Close that share a key.
 const meetings = `
 WITH met AS (
-    SELECT DISTINCT l.ref AS local, r.ref AS remote FROM closesync.match_keys l
+    SELECT DISTINCT o.id AS "row", o.local_key AS local, r.ref AS remote FROM closesync.match_keys l
     JOIN closesync.match_keys r ON r.connection = l.connection AND r.object_type = l.object_type AND r.key = l.key AND r.side = 'r'
-    JOIN closesync.records o ON o.connection = l.connection AND o.object_type = l.object_type AND o.local_key = l.ref
-     AND o.existed AND o.close_id IS NULL AND o.state <> 'deleted'
+    JOIN closesync.records o ON o.id = l.ref::bigint AND o.existed AND o.close_id IS NULL AND o.state <> 'deleted'
     WHERE l.connection = $1 AND l.object_type = $2 AND l.side = 'l'
       AND NOT EXISTS (SELECT FROM closesync.records x WHERE x.connection = l.connection AND x.object_type = l.object_type AND x.close_id = r.ref
                       AND (x.local_key IS NOT NULL OR x.state = 'deleted'))),
-pairs AS (SELECT local, remote, count(*) OVER (PARTITION BY local) AS locals, count(*) OVER (PARTITION BY remote) AS remotes FROM met)`
+pairs AS (SELECT "row", local, remote, count(*) OVER (PARTITION BY "row") AS locals, count(*) OVER (PARTITION BY remote) AS remotes FROM met)`
 
 // linkCertain links the pairs that meet nobody else. A record that a hint made
 // for the Close id gives way; its mark goes to the linked one.
@@ -142,7 +141,7 @@ func (s *Store) parkAmbiguous(ctx context.Context, tx pgx.Tx, o *mapping.Object)
 		told AS (SELECT local, (array_agg(remote ORDER BY remote))[1:10] AS names, bool_or(shared) AS shared FROM many GROUP BY local)
 		UPDATE closesync.records r SET state = 'error', error_class = $3, last_error = 'may be ' || array_to_string(told.names, ' or ')
 		       || CASE WHEN told.shared THEN ', and so may other rows' ELSE '' END || '; write the right id into the row that it belongs to'
-		FROM told WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key = told.local`, s.id, o.Type, classAmbiguous)
+		FROM told WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key = told.local`, s.id, o.Type, engine.Ambiguous)
 	if err != nil {
 		return err
 	}
@@ -152,6 +151,6 @@ func (s *Store) parkAmbiguous(ctx context.Context, tx pgx.Tx, o *mapping.Object)
 		INSERT INTO closesync.records AS r (connection, object_type, close_id, state, error_class, last_error)
 		SELECT $1, $2, remote, 'error', $3, 'may be the row ' || array_to_string(names, ' or ') || '; write its id into the right one' FROM told
 		ON CONFLICT (close_id, object_type, connection) DO UPDATE SET state = 'error', error_class = excluded.error_class, last_error = excluded.last_error
-		WHERE r.local_key IS NULL`, s.id, o.Type, classAmbiguous)
+		WHERE r.local_key IS NULL`, s.id, o.Type, engine.Ambiguous)
 	return err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,8 +11,7 @@ import (
 )
 
 // noteMeets tells the rows and records that were left to a person at the first
-// start whom they still may be. The keys of rows are made anew: an edit may
-// have settled the matter.
+// start whom they still may be. An edit may have given a row other keys.
 func (s *Store) noteMeets(ctx context.Context, tx pgx.Tx, t *table, states []*engine.State) error {
 	if len(t.object.Match) == 0 {
 		return nil
@@ -19,9 +19,8 @@ func (s *Store) noteMeets(ctx context.Context, tx pgx.Tx, t *table, states []*en
 	locals, remotes := map[string]*engine.State{}, map[string]*engine.State{}
 	for _, st := range states {
 		if st.LocalKey != "" {
-			locals[st.LocalKey] = st
-		}
-		if st.CloseID != "" {
+			locals[strconv.FormatInt(st.ID, 10)] = st
+		} else if st.CloseID != "" {
 			remotes[st.CloseID] = st
 		}
 	}
@@ -32,48 +31,48 @@ func (s *Store) noteMeets(ctx context.Context, tx pgx.Tx, t *table, states []*en
 	}
 	var side, ref string
 	var keys []string
-	var keyed []*engine.State
+	var keyed, edited []*engine.State
 	if _, err = pgx.ForEachRow(rows, []any{&side, &ref, &keys}, func() error {
 		st := remotes[ref]
 		if side == "l" {
 			st = locals[ref]
 		}
-		st.Keyed = true
-		if side == "r" {
-			st.Keys = slices.Clone(keys)
-		}
+		st.Keys = slices.Clone(keys)
+		keyed = append(keyed, st)
 		if side == "l" && st.CloseID == "" && st.Local.Exists && st.Unreadable == "" {
-			keyed = append(keyed, st)
+			now := slices.Sorted(slices.Values(t.object.MatchKeys(st.Local.Record)))
+			if st.Rekeyed = !slices.Equal(now, st.Keys); st.Rekeyed {
+				edited = append(edited, st)
+			}
 		}
 		return nil
-	}); err != nil {
+	}); err != nil || len(keyed) == 0 {
 		return err
 	}
-	if !slices.ContainsFunc(states, func(st *engine.State) bool { return st.Keyed }) {
-		return nil
-	}
-	if err := s.keyStates(ctx, tx, t, keyed); err != nil {
-		return err
+	if len(edited) > 0 {
+		if err := s.keyStates(ctx, tx, t, edited); err != nil {
+			return err
+		}
 	}
 	return s.meets(ctx, tx, t.object.Type, locals, remotes)
 }
 
 func (s *Store) meets(ctx context.Context, tx pgx.Tx, objectType string, locals, remotes map[string]*engine.State) error {
-	rows, err := tx.Query(ctx, meetings+` SELECT local, remote, locals = 1 AND remotes = 1 FROM pairs
-		WHERE local = ANY ($3) OR remote = ANY ($4) ORDER BY local, remote`, s.id, objectType, keysOf(locals), keysOf(remotes))
+	rows, err := tx.Query(ctx, meetings+` SELECT "row"::text, local, remote, locals = 1 AND remotes = 1 FROM pairs
+		WHERE "row"::text = ANY ($3) OR remote = ANY ($4) ORDER BY "row", remote`, s.id, objectType, keysOf(locals), keysOf(remotes))
 	if err != nil {
 		return err
 	}
-	var local, remote string
+	var row, local, remote string
 	var certain bool
-	_, err = pgx.ForEachRow(rows, []any{&local, &remote, &certain}, func() error {
-		if st := locals[local]; st != nil && st.CloseID == "" {
+	_, err = pgx.ForEachRow(rows, []any{&row, &local, &remote, &certain}, func() error {
+		if st := locals[row]; st != nil {
 			st.Meets = append(st.Meets, remote)
 			if certain {
 				st.Certain = remote
 			}
 		}
-		if st := remotes[remote]; st != nil && st.LocalKey == "" {
+		if st := remotes[remote]; st != nil {
 			st.Meets = append(st.Meets, local)
 			if certain {
 				st.Certain = local
@@ -85,44 +84,43 @@ func (s *Store) meets(ctx context.Context, tx pgx.Tx, objectType string, locals,
 }
 
 // passOn has those looked at again that may have been a record or a row which
-// is settled now, and forgets its keys.
+// is settled by now or has other keys, and forgets the keys of what is settled.
 func (w *writing) passOn(ctx context.Context, objectType string, states []*engine.State) error {
-	var keys, ids []string
+	var met, settled, ids, edited []string
+	var l keyList
 	for _, st := range states {
-		if !st.Keyed || (st.Outcome.Class == classAmbiguous && !st.Outcome.Rekey) {
+		waits := st.Outcome.Class == engine.Ambiguous
+		if len(st.Keys) == 0 || (waits && !st.Rekeyed && !st.Outcome.Rekey) {
 			continue
 		}
-		id := st.CloseID
-		if st.Outcome.CloseID != "" {
-			id = st.Outcome.CloseID
+		met = append(met, st.Keys...)
+		switch {
+		case st.Outcome.Rekey:
+			edited = append(edited, st.CloseID)
+			l.add(st.CloseID, st.Outcome.Keys)
+		case waits:
+		case st.LocalKey != "":
+			settled = append(settled, strconv.FormatInt(st.ID, 10))
+		default:
+			ids = append(ids, st.CloseID)
 		}
-		keys, ids = append(keys, st.LocalKey), append(ids, id)
 	}
-	if len(keys) == 0 {
+	if len(met) == 0 {
 		return nil
 	}
 	again, err := idsOf(ctx, w.tx, `
-		WITH mine AS (SELECT DISTINCT key FROM closesync.match_keys WHERE connection = $1 AND object_type = $2
-			AND ((side = 'l' AND ref = ANY ($3)) OR (side = 'r' AND ref = ANY ($4)))),
-		near AS (SELECT DISTINCT k.side, k.ref FROM closesync.match_keys k JOIN mine ON mine.key = k.key WHERE k.connection = $1 AND k.object_type = $2)
-		SELECT r.id FROM closesync.records r JOIN near ON near.ref = CASE near.side WHEN 'l' THEN r.local_key ELSE r.close_id END
-		WHERE r.connection = $1 AND r.object_type = $2 AND r.state = 'error' AND r.error_class = $5`, w.id, objectType, keys, ids, classAmbiguous)
+		WITH near AS (SELECT DISTINCT side, ref FROM closesync.match_keys WHERE connection = $1 AND object_type = $2 AND key = ANY ($3))
+		SELECT r.id FROM closesync.records r JOIN near ON near.ref = CASE near.side WHEN 'l' THEN r.id::text ELSE r.close_id END
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.state = 'error' AND r.error_class = $4`, w.id, objectType, met, engine.Ambiguous)
 	if err != nil {
 		return err
 	}
 	if _, err := w.tx.Exec(ctx, `DELETE FROM closesync.match_keys WHERE connection = $1 AND object_type = $2
-		AND ((side = 'l' AND ref = ANY ($3)) OR (side = 'r' AND ref = ANY ($4)))`, w.id, objectType, keys, ids); err != nil {
+		AND ((side = 'l' AND ref = ANY ($3)) OR (side = 'r' AND ref = ANY ($4)))`, w.id, objectType, settled, ids); err != nil {
 		return err
 	}
-	for _, st := range states {
-		if !st.Outcome.Rekey {
-			continue
-		}
-		var l keyList
-		l.add(st.CloseID, st.Outcome.Keys)
-		if err := w.saveKeys(ctx, w.tx, objectType, "r", []string{st.CloseID}, l); err != nil {
-			return err
-		}
+	if err := w.saveKeys(ctx, w.tx, objectType, "r", edited, l); err != nil {
+		return err
 	}
 	return w.markIDs(ctx, w.tx, again, true, engine.Cause{"source": "match"}, 1, 0)
 }

@@ -40,8 +40,7 @@ func (o *Object) MatchKeys(r Record) []string {
 	return keys
 }
 
-// matchValues are the texts that a value is known by. Spaces around a text do
-// not count, since Close cuts them off, nor does case in an address.
+// matchValues are the texts that a value is known by, each as matchForm has it.
 func matchValues(f Field, v Value) []string {
 	if v.IsNull() || IsLocalRef(v) {
 		return nil
@@ -58,14 +57,24 @@ func matchValues(f Field, v Value) []string {
 		if !ok {
 			text = string(key)
 		}
-		text = strings.TrimSpace(text)
-		if f.Close == "emails" {
-			text = strings.ToLower(text)
-		}
-		if !key.IsNull() && text != "" && !seen[text] {
+		if text = matchForm(f, text); !key.IsNull() && text != "" && !seen[text] {
 			seen[text] = true
 			list = append(list, text)
 		}
 	}
 	return list
+}
+
+// matchForm takes out of a text what people write in different ways: case,
+// spaces beyond one between words, the punctuation of a telephone number.
+func matchForm(f Field, text string) string {
+	if f.Close == "phones" {
+		return strings.Map(func(r rune) rune {
+			if r == '+' || (r >= '0' && r <= '9') {
+				return r
+			}
+			return -1
+		}, text)
+	}
+	return strings.ToLower(strings.Join(strings.Fields(text), " "))
 }

@@ -17,7 +17,11 @@ func TestMatchKeys(t *testing.T) {
 		meet         bool
 	}{
 		{"same name", "lead", []string{"name"}, Record{"name": `"Acme"`}, Record{"name": `" Acme "`, "url": `"x"`}, true},
-		{"other case", "lead", []string{"name"}, Record{"name": `"Acme"`}, Record{"name": `"ACME"`}, false},
+		{"other case and spaces", "lead", []string{"name"}, Record{"name": `"Acme  Ltd"`}, Record{"name": `"ACME Ltd"`}, true},
+		{"other words", "lead", []string{"name"}, Record{"name": `"Acme Ltd"`}, Record{"name": `"AcmeLtd"`}, false},
+		{"one number, written differently", "contact", []string{"phones"}, Record{"phones": `[{"phone":"+1 (650) 555-1234","type":"office"}]`},
+			Record{"phones": `[{"phone":"+16505551234","type":"home"}]`}, true},
+		{"no number at all", "contact", []string{"phones"}, Record{"phones": `[{"phone":"none","type":"office"}]`}, Record{"phones": `[{"phone":"none","type":"office"}]`}, false},
 		{"empty names", "lead", []string{"name"}, Record{"name": Null}, Record{}, false},
 		{"blank names", "lead", []string{"name"}, Record{"name": `" "`}, Record{"name": `" "`}, false},
 		{"no rule", "lead", nil, Record{"name": `"Acme"`}, Record{"name": `"Acme"`}, false},

@@ -50,3 +50,11 @@ func Announce(ctx context.Context, pool *pgxpool.Pool, name string) (func(), err
 	}
 	return leave, nil
 }
+
+// Lives reports whether any worker does, on whichever machine.
+func Lives(ctx context.Context, pool *pgxpool.Pool) (lives bool, err error) {
+	if err := pool.QueryRow(ctx, "SELECT EXISTS ("+holders+")", presenceLock).Scan(&lives); err != nil {
+		return false, fmt.Errorf("jobs: presence: %w", err)
+	}
+	return lives, nil
+}

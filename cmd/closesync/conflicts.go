@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -67,7 +68,8 @@ func orNull(v jsontext.Value) string {
 func (o *options) conflictsResolve() *cobra.Command {
 	var take string
 	c := &cobra.Command{Use: "resolve ID", Short: "Decide a conflict", Args: cobra.ExactArgs(1)}
-	c.Flags().StringVar(&take, "take", "", "`close`, local or value=JSON (other text is taken as text)")
+	c.Flags().StringVar(&take, "take", "", "`close`, local or value=… (JSON or text, as the field takes it)")
+	d := o.carrying(c)
 	c.RunE = o.deciding(func(ctx context.Context, s *session, args []string) error {
 		id, err := number(args[0])
 		if err != nil {
@@ -77,11 +79,17 @@ func (o *options) conflictsResolve() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := s.first(func(st *store.Store) error { return st.ResolveConflict(ctx, id, choice) }); err != nil {
+		err = s.first(func(st *store.Store) error { return st.ResolveConflict(ctx, id, choice) })
+		if errors.Is(err, store.ErrBadValue) {
+			return &exitError{exitUsage, err}
+		}
+		if err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(o.err, "conflict %d is decided; the worker carries it out\n", id)
-		return nil
+		if err := d.carryOut(ctx, s, func(ctx context.Context, st *store.Store) (int, error) { return st.Unfinished(ctx, id, 0) }); err != nil {
+			return err
+		}
+		return s.afterwards(ctx, id)
 	})
 	return c
 }
@@ -95,15 +103,30 @@ func choiceOf(take string) (jsontext.Value, error) {
 	case !given:
 		return nil, usageError("say --take close, --take local or --take value=…")
 	}
-	v := jsontext.Value(value)
-	if !v.IsValid() {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, usageError("the value is no text")
-		}
-		v = text
+	return json.Marshal(map[string]string{"text": value})
+}
+
+// afterwards tells what became of a conflict; exit code 3 if it is still open.
+func (s *session) afterwards(ctx context.Context, id int64) error {
+	c, err := s.lists.Conflict(ctx, id)
+	if err != nil {
+		return err
 	}
-	return json.Marshal(map[string]jsontext.Value{"value": v})
+	if c.Status == "open" {
+		_, _ = fmt.Fprintf(s.err, "conflict %d: the choice is noted and still to be carried out; `closesync why %s` tells more\n", id, firstOf(c.CloseID, c.LocalKey))
+		return &exitError{code: exitOpen}
+	}
+	_, _ = fmt.Fprintf(s.err, "conflict %d is resolved\n", id)
+	return nil
+}
+
+func firstOf(list ...*string) string {
+	for _, s := range list {
+		if s != nil {
+			return *s
+		}
+	}
+	return ""
 }
 
 func number(arg string) (int64, error) {

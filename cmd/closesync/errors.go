@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +46,7 @@ func (o *options) errorsRetry() *cobra.Command {
 		}
 		return nil
 	}
+	d := o.carrying(c)
 	c.RunE = o.deciding(func(ctx context.Context, s *session, args []string) error {
 		total := 0
 		if all {
@@ -60,9 +63,34 @@ func (o *options) errorsRetry() *cobra.Command {
 		if total < len(args) {
 			return fmt.Errorf("%d of %d are no parked records", len(args)-total, len(args))
 		}
-		return nil
+		if total == 0 {
+			return nil
+		}
+		if err := d.carryOut(ctx, s, func(ctx context.Context, st *store.Store) (int, error) { return st.Retrying(ctx) }); err != nil {
+			return err
+		}
+		return s.stillParked(ctx, args)
 	})
 	return c
+}
+
+// stillParked ends with exit code 3 if what was tried again is parked again.
+func (s *session) stillParked(ctx context.Context, ids []string) error {
+	list, err := s.lists.Errors(ctx, 1_000_000)
+	if err != nil {
+		return err
+	}
+	left := 0
+	for _, e := range list {
+		if ids == nil || slices.Contains(ids, str(e.CloseID)) || slices.Contains(ids, strconv.FormatInt(e.ID, 10)) {
+			left++
+		}
+	}
+	if left == 0 {
+		return nil
+	}
+	_, _ = fmt.Fprintf(s.err, "%d of them were refused again; `closesync errors list` tells why\n", left)
+	return &exitError{code: exitOpen}
 }
 
 // limitFlag bounds a list. The whole of a long one is for SQL on the views.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -31,18 +30,17 @@ func newHoldsCommand(o *options) *cobra.Command {
 }
 
 func (o *options) decideHold(use, short string, approve bool) *cobra.Command {
-	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.ExactArgs(1),
-		RunE: o.deciding(func(ctx context.Context, s *session, args []string) error {
-			id, err := number(args[0])
-			if err != nil {
-				return err
-			}
-			if err := s.first(func(st *store.Store) error { return st.DecideHold(ctx, id, approve) }); err != nil {
-				return err
-			}
-			_, _ = fmt.Fprintf(o.err, "hold %d is decided; the worker carries it out\n", id)
-			return nil
-		}),
-	}
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
+	d := o.carrying(c)
+	c.RunE = o.deciding(func(ctx context.Context, s *session, args []string) error {
+		id, err := number(args[0])
+		if err != nil {
+			return err
+		}
+		if err := s.first(func(st *store.Store) error { return st.DecideHold(ctx, id, approve) }); err != nil {
+			return err
+		}
+		return d.carryOut(ctx, s, func(ctx context.Context, st *store.Store) (int, error) { return st.Unfinished(ctx, 0, id) })
+	})
+	return c
 }

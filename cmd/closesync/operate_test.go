@@ -79,13 +79,13 @@ func TestConflictsErrorsHolds(t *testing.T) {
 	require.Contains(t, w.run("why", "lead/2").out, "errors retry 2")
 	require.Contains(t, w.run("why", "3").out, "hold 1")
 
-	require.Zero(t, w.run("conflicts", "resolve", "1", "--take", "value=c d").code)
+	require.Zero(t, w.run("conflicts", "resolve", "1", "--no-wait", "--take", "value=c d").code)
 	var choice string
 	require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT choice::text FROM closesync.conflict_log`).Scan(&choice))
 	require.JSONEq(t, `{"value":"c d"}`, choice)
-	require.Zero(t, w.run("errors", "retry", "lead_2").code)
+	require.Zero(t, w.run("errors", "retry", "--no-wait", "lead_2").code)
 	require.Equal(t, "[]\n", w.run("errors", "--json").out)
-	require.Zero(t, w.run("holds", "reject", "1").code)
+	require.Zero(t, w.run("holds", "reject", "1", "--no-wait").code)
 	require.Equal(t, "rejected", decode[[]row](t, w.run("holds", "list", "--all", "--json"))[0].Status)
 	var marked int
 	require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT count(*) FROM closesync.dirty`).Scan(&marked))
@@ -95,8 +95,8 @@ func TestConflictsErrorsHolds(t *testing.T) {
 func TestChoice(t *testing.T) {
 	t.Parallel()
 	for take, want := range map[string]string{
-		"close": `{"take":"close"}`, "local": `{"take":"local"}`, "value=12": `{"value":12}`, "value=null": `{"value":null}`,
-		`value="12"`: `{"value":"12"}`, "value=": `{"value":""}`, "value=a b": `{"value":"a b"}`, "value=[1,{}]": `{"value":[1,{}]}`,
+		"close": `{"take":"close"}`, "local": `{"take":"local"}`, "value=12": `{"text":"12"}`, "value=null": `{"text":"null"}`,
+		"value=": `{"text":""}`, "value=a b": `{"text":"a b"}`, "value=[1,{}]": `{"text":"[1,{}]"}`,
 	} {
 		got, err := choiceOf(take)
 		require.NoError(t, err)

@@ -5,39 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 
 	"closesync/sync/engine"
 )
 
-// ErrNotFound: there is no such conflict, hold or record, or it is decided.
-var ErrNotFound = errors.New("not found or already decided")
+// ErrNotFound: there is no such conflict, hold or record. ErrDecided: a
+// decision about it was taken, and stands.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrDecided  = errors.New("is decided already")
+)
 
 // operator is the cause of what a person asked for.
 var operator = engine.Cause{"source": "operator"}
-
-// ResolveConflict notes an operator's choice, {"take":"close"},
-// {"take":"local"} or {"value":…}, and has the record looked at again; the
-// cycle carries it out and closes the conflict.
-func (s *Store) ResolveConflict(ctx context.Context, id int64, choice jsontext.Value) error {
-	err := s.tx(ctx, func(tx pgx.Tx) error {
-		ids, err := idsOf(ctx, tx, `UPDATE closesync.conflict_log SET choice = $3::text::jsonb
-			WHERE connection = $1 AND id = $2 AND status = 'open' RETURNING record_id`, s.id, id, string(choice))
-		if err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return ErrNotFound
-		}
-		return s.again(ctx, tx, ids, fmt.Sprintf("resolve conflict %d", id))
-	})
-	if err != nil {
-		return fmt.Errorf("conflict %d: %w", id, err)
-	}
-	return nil
-}
 
 // RetryErrors has parked records tried again from a fresh reading and says how
 // many. ids are those of the list, or Close ids; nil means all.
@@ -73,7 +56,7 @@ func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
 			return err
 		}
 		if len(done) == 0 {
-			return ErrNotFound
+			return s.whyNotOpen(ctx, tx, id)
 		}
 		if approve {
 			// From now on they are rows like any other.
@@ -92,6 +75,35 @@ func (s *Store) DecideHold(ctx context.Context, id int64, approve bool) error {
 		return fmt.Errorf("hold %d: %w", id, err)
 	}
 	return nil
+}
+
+// whyNotOpen says what became of a hold that is not open.
+func (s *Store) whyNotOpen(ctx context.Context, q Querier, id int64) error {
+	var status string
+	var at time.Time
+	err := q.QueryRow(ctx, `SELECT status, decided_at FROM closesync.holds WHERE connection = $1 AND id = $2`, s.id, id).Scan(&status, &at)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNotFound
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: it was %s on %s", ErrDecided, status, at.UTC().Format(time.DateTime))
+}
+
+// Unfinished tells how many of the records of a decision still wait for a
+// worker: the one of a conflict, or those of a hold.
+func (s *Store) Unfinished(ctx context.Context, conflict, hold int64) (n int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.dirty d WHERE d.connection = $1 AND d.not_before < 'infinity' AND d.record_id IN (
+		SELECT record_id FROM closesync.conflict_log WHERE id = $2 UNION ALL SELECT record_id FROM closesync.hold_items WHERE hold_id = $3)`,
+		s.id, conflict, hold).Scan(&n)
+	return n, err
+}
+
+// Retrying tells how many records that an operator had tried again wait.
+func (s *Store) Retrying(ctx context.Context) (n int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.dirty WHERE connection = $1 AND not_before < 'infinity' AND cause ->> 'source' = 'operator'`, s.id).Scan(&n)
+	return n, err
 }
 
 // SetPause stops or starts a direction: "to_close", "from_close" or "" for

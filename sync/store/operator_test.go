@@ -223,7 +223,7 @@ func TestDecideHold(t *testing.T) {
 	require.NoError(t, s.DecideHold(t.Context(), open[0].ID, true))
 	require.Equal(t, "approved", value[string](t, pool, `SELECT status FROM closesync.holds`))
 	require.True(t, value[bool](t, pool, `SELECT not_before <= clock_timestamp() FROM closesync.dirty`))
-	require.ErrorIs(t, s.DecideHold(t.Context(), open[0].ID, false), store.ErrNotFound, "a decision stands")
+	require.ErrorIs(t, s.DecideHold(t.Context(), open[0].ID, false), store.ErrDecided, "a decision stands")
 	open, err = lists.Holds(t.Context(), false, 10)
 	require.NoError(t, err)
 	require.Empty(t, open)

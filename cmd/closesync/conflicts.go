@@ -89,6 +89,9 @@ func (o *options) conflictsResolve() *cobra.Command {
 		if err := d.carryOut(ctx, s, func(ctx context.Context, st *store.Store) (int, error) { return st.Unfinished(ctx, id, 0) }); err != nil {
 			return err
 		}
+		if d.noWait {
+			return nil
+		}
 		return s.afterwards(ctx, id)
 	})
 	return c

@@ -69,6 +69,9 @@ func (o *options) errorsRetry() *cobra.Command {
 		if err := d.carryOut(ctx, s, func(ctx context.Context, st *store.Store) (int, error) { return st.Retrying(ctx) }); err != nil {
 			return err
 		}
+		if d.noWait {
+			return nil
+		}
 		return s.stillParked(ctx, args)
 	})
 	return c

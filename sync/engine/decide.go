@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"closesync/mapping"
@@ -223,10 +224,8 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	if in.Remote.Exists {
 		out.Version, out.Hash = rd.Remote.Version, mapping.Hash(rd.Remote.Record)
 	}
-	for _, conflict := range plan.Conflicts {
-		if conflict.Open {
-			out.Status = Conflict
-		}
+	if anyOpen(plan) {
+		out.Status = Conflict
 	}
 	if rd.Gone {
 		concludeGone(rd, out)
@@ -254,6 +253,10 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	st.Outcome = out
 	return nil
+}
+
+func anyOpen(plan reconcile.Plan) bool {
+	return slices.ContainsFunc(plan.Conflicts, func(c reconcile.Conflict) bool { return c.Open })
 }
 
 // strange parks a row that never met the record whose id it carries: nothing is

@@ -109,6 +109,9 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 	}
 	out.Done = sentHolds(now, in)
 	keepParked(out, now, in.Sent)
+	if anyOpen(plan) {
+		out.Status = Conflict // of other fields than those that were sent
+	}
 	if in.Action == reconcile.Create {
 		out.CloseID = answer.ID
 	}

@@ -10,7 +10,7 @@ import (
 
 // saveConflicts stores what both sides changed. An open conflict is stored
 // once and its values follow both sides until somebody decides, or until they
-// agree by themselves.
+// agree by themselves; a field that rests was not compared.
 func (w *writing) saveConflicts(ctx context.Context) error {
 	for _, st := range w.states {
 		open := []string{}
@@ -22,8 +22,13 @@ func (w *writing) saveConflicts(ctx context.Context) error {
 				return err
 			}
 		}
-		if st.Status != engine.Conflict || (!st.Outcome.Whole && st.Outcome.Status != engine.Deleted) {
+		if !mayBeOpen(st) || (!st.Outcome.Whole && st.Outcome.Status != engine.Deleted) {
 			continue
+		}
+		for f, why := range st.Outcome.Plan.Reasons {
+			if why == reconcile.ReasonPaused {
+				open = append(open, f)
+			}
 		}
 		_, err := w.tx.Exec(ctx, `UPDATE closesync.conflict_log SET status = 'resolved', resolved_at = closesync.clock(), winner = coalesce(choice ->> 'take', winner)
 			WHERE record_id = $1 AND status = 'open' AND field <> ALL ($2)`, st.ID, open)
@@ -32,6 +37,12 @@ func (w *writing) saveConflicts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mayBeOpen reports whether a record may have open conflicts: those that do are
+// in conflict, unless something worse is the matter.
+func mayBeOpen(st *engine.State) bool {
+	return st.Status == engine.Conflict || st.Status == engine.Errored || st.Status == engine.Held
 }
 
 // saveConflict stores one; the decision of an open one closes it.

@@ -144,6 +144,11 @@ CREATE TABLE closesync.intents (
     -- What Close held in the sent fields right before, and after the write.
     seen        jsonb,
     answer      jsonb,
+    -- The record's date_updated at those two moments, and the one up to which it
+    -- is known what an update overwrote in Close.
+    version_read timestamptz,
+    version_left timestamptz,
+    version_told timestamptz,
     -- What the record carries in its marker field, if it is a marked create.
     marker      text,
     -- A moment not after the sending, in Close's time.

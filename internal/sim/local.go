@@ -177,10 +177,11 @@ func (w *World) localSet(ctx context.Context, s *session, r *rec, st Step) error
 	if err == nil {
 		s.pending = append(s.pending, x)
 	}
-	return err
+	return ignoreNoRows(err)
 }
 
-// update writes one column and tells what it held.
+// update writes one column and tells what it held; pgx.ErrNoRows if the row
+// went while the statement waited for it.
 func (w *World) update(ctx context.Context, s *session, r *rec, key, field string, v any) (before mapping.Value, err error) {
 	read, set := w.column(field)
 	if field != "custom" {
@@ -202,8 +203,8 @@ func (w *World) update(ctx context.Context, s *session, r *rec, key, field strin
 	var old *string
 	err = s.conn.QueryRow(ctx, fmt.Sprintf(`WITH old AS (SELECT id AS k, %[2]s AS v FROM %[1]s WHERE id = $2::text::bigint FOR UPDATE)
 		UPDATE %[1]s SET %[3]s FROM old WHERE id = old.k RETURNING old.v::text`, tables[r.Type], read, set), raw, key).Scan(&old)
-	if errors.Is(err, pgx.ErrNoRows) || err != nil || old == nil {
-		return mapping.Null, ignoreNoRows(err)
+	if err != nil || old == nil {
+		return mapping.Null, err
 	}
 	return w.canon(r.Type, field, json.RawMessage(*old)), nil
 }
@@ -236,7 +237,7 @@ func (w *World) localItem(ctx context.Context, s *session, r *rec, st Step) erro
 	if err == nil {
 		s.pending = append(s.pending, write{side: Local, rec: r, field: st.Field, do: st.Do, token: token, before: before})
 	}
-	return err
+	return ignoreNoRows(err)
 }
 
 func (w *World) localDelete(ctx context.Context, s *session, r *rec) error {

@@ -59,7 +59,8 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 	// before the claim does (fault D5).
 	work, cancel := context.WithTimeout(ctx, e.Lease*3/4)
 	defer cancel()
-	r := &round{Engine: e, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]mapping.Event{}}
+	r := &round{Engine: e, claims: map[int64]*Claim{}, readings: map[int64]Reading{},
+		events: map[int64][]mapping.Event{}, told: map[int64][]mapping.Event{}}
 	for i := range claims {
 		r.claims[claims[i].RecordID] = claims[i]
 	}
@@ -78,6 +79,8 @@ type round struct {
 	claims    map[int64]*Claim
 	readings  map[int64]Reading
 	events    map[int64][]mapping.Event
+	told      map[int64][]mapping.Event // all events in hand, also where a reading is needed
+	crossings map[int64][]Crossing      // writes of ours that those may tell more of
 	creates   map[int64]OpenCreate
 	unended   map[int64][]OpenWrite // writes whose answers were lost
 	writes    map[int64][]Write
@@ -173,7 +176,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) > 1 && r.refusesRow(cause) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
+				told: r.told, crossings: r.crossings, creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
 				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
@@ -234,9 +237,7 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	var events, ids []int64
 	for _, c := range claims {
 		ids = append(ids, c.RecordID)
-		if !c.Fetch {
-			events = append(events, c.Events...)
-		}
+		events = append(events, c.Events...)
 	}
 	bodies, err := r.Local.Bodies(ctx, events)
 	if err != nil {
@@ -244,17 +245,20 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	}
 	for i := range claims {
 		c := claims[i]
-		if c.Fetch {
-			continue
-		}
 		for _, row := range c.Events {
 			ev, err := mapping.DecodeEvent(bodies[row])
 			if err != nil {
 				c.Fetch = true
 				continue
 			}
-			r.events[c.RecordID] = append(r.events[c.RecordID], ev)
+			r.told[c.RecordID] = append(r.told[c.RecordID], ev)
 		}
+		if !c.Fetch {
+			r.events[c.RecordID] = r.told[c.RecordID]
+		}
+	}
+	if err := r.knowCrossings(ctx); err != nil {
+		return err
 	}
 	if r.creates, err = r.Local.OpenCreates(ctx, ids); err != nil {
 		return err

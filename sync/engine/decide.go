@@ -119,6 +119,8 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 	if st.CloseID != "" && !rd.Gone && !r.takeReading(o, st, c, rd, &in) {
 		return nil
 	}
+	var told []Told
+	in.Overwritten, told = r.overwritten(o, st, rd)
 	absent := r.heedAbsent(o, st, c, &in)
 	plan := reconcile.Merge(o, in)
 	kin := r.kin(st, rd)
@@ -142,7 +144,7 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 		return err
 	}
 	if st.Outcome != nil {
-		st.Outcome.Family, st.Outcome.Wake = kin.ids, kin.stuck
+		st.Outcome.Family, st.Outcome.Wake, st.Outcome.Told = kin.ids, kin.stuck, told
 	}
 	return nil
 }
@@ -339,7 +341,7 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, rd Reading, in reco
 		}
 	}
 	sent := out.Plan.RemoteSet
-	out.Intent = &Intent{Action: out.Plan.Remote, Sent: sent, Seen: seen(sent, in.Remote.Record), Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
+	out.Intent = &Intent{Action: out.Plan.Remote, Sent: sent, Seen: seen(sent, in.Remote.Record), Read: in.Remote.At, Since: r.Remote.Answered(), Plain: r.markers.rest(st.Type, r.Now())}
 	c.Keep = true
 	return nil
 }

@@ -31,6 +31,9 @@ type Local interface {
 	OpenWrites(ctx context.Context, recordIDs []int64) (map[int64][]OpenWrite, error)
 	// Writes gives the updates of records in the window, oldest first.
 	Writes(ctx context.Context, recordIDs []int64, window time.Duration) (map[int64][]Write, error)
+	// Crossings gives the updates of records that Close did not answer with a
+	// version before since, oldest first.
+	Crossings(ctx context.Context, recordIDs []int64, since time.Time) (map[int64][]Crossing, error)
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
 	Gone(ctx context.Context, recordIDs []int64) (map[int64]Gone, error)
 	Relatives(ctx context.Context, objectType string, closeIDs []string) (found map[string]Relative, creating bool, err error)

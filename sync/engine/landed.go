@@ -21,6 +21,7 @@ func (r *round) landed(o *mapping.Object, st *State, rd Reading) {
 		case open.Action == reconcile.Update:
 			if sent := held(o, open.Sent, rd.Remote.Record); len(sent) > 0 {
 				e = arrived(open, sent, st.Base)
+				e.Left = rd.Remote.Version
 			}
 			st.Base = reconcile.Landed(o, st.Base, open.Sent, rd.Remote.Record)
 		}

@@ -83,6 +83,7 @@ type Ended struct {
 	Action    reconcile.Action // what was done in Close; "" for nothing
 	Old, Sent mapping.Record   // with Action: the fields before and after
 	Answer    mapping.Record   // what Close then held of them; nil if not known
+	Left      time.Time        // the record's version then; zero if not known
 }
 
 // Outcome is what to do with a record. A nil Outcome changes nothing.
@@ -119,6 +120,7 @@ type Outcome struct {
 	// they are gone in Close with it, or are read again if it comes back.
 	Family []int64
 	Wake   []int64 // records to be looked at again if this one comes back
+	Told   []Told  // writes of ours of which more is known now
 }
 
 // Present is what may not be done yet, or not now, at the moment of a decision,
@@ -144,6 +146,7 @@ type Intent struct {
 	Marker string         // of a create, given when it is stored
 	Plain  bool           // a create that goes without a marker
 	Since  time.Time      // not after its sending, in Close's time
+	Read   time.Time      // version of the reading that an update was made from
 }
 
 // Claim is a dirty record that this worker holds for a while.

@@ -67,6 +67,15 @@ func (m *merging) decide(f mapping.Field) decision {
 	if m.o.Direction == mapping.FromClose {
 		return v.fromClose()
 	}
+	if o, ok := m.in.Overwritten[f.Close]; ok {
+		return m.restore(v, o)
+	}
+	return m.ordinary(v)
+}
+
+// ordinary merges a field that people on both sides may edit.
+func (m *merging) ordinary(v versions) decision {
+	f, l, r := v.f, v.l, v.r
 	if v.same(l, r) {
 		return v.equal(m.o.Direction)
 	}

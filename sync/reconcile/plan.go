@@ -48,6 +48,8 @@ type Input struct {
 	// Learned are the forms in which Close keeps what was sent to it. Only for
 	// to_close, where Close's form does not go to the row.
 	Learned map[string]Form
+	// Overwritten are values of Close that our writes replaced unseen, by field.
+	Overwritten map[string]Overwritten
 }
 
 // Form is how Close keeps a value.

@@ -6,21 +6,22 @@ const RecordKey = ""
 
 // Reasons for a field.
 const (
-	ReasonRemoteEdit Reason = "remote_edit" // only Close changed: goes to the row
-	ReasonLocalEdit  Reason = "local_edit"  // only the row changed: goes to Close
-	ReasonSameEdit   Reason = "same_edit"   // both hold the same new value: only the base moves
-	ReasonRefresh    Reason = "refresh"     // list items gain what Close derives
-	ReasonListMerge  Reason = "list_merge"  // items of both sides joined
-	ReasonPutBack    Reason = "put_back"    // an edit on the side that may not edit is undone
-	ReasonMirror     Reason = "mirror"      // read-only or from_close: follows Close
-	ReasonConflict   Reason = "conflict"    // both changed, the policy decided
-	ReasonOpen       Reason = "open"        // both changed, an operator must decide
-	ReasonOperator   Reason = "operator"    // an operator decided
-	ReasonPaused     Reason = "paused"      // the field is neither sent nor emptied for now
-	ReasonUnknown    Reason = "unknown"     // one side's reading does not say
-	ReasonWaitParent Reason = "wait_parent" // the parent row has no Close id yet
-	ReasonLearned    Reason = "learned"     // Close keeps the row's value in a form of its own
-	ReasonRequired   Reason = "required"    // a field that cannot be empty was emptied
+	ReasonRemoteEdit  Reason = "remote_edit" // only Close changed: goes to the row
+	ReasonLocalEdit   Reason = "local_edit"  // only the row changed: goes to Close
+	ReasonSameEdit    Reason = "same_edit"   // both hold the same new value: only the base moves
+	ReasonRefresh     Reason = "refresh"     // list items gain what Close derives
+	ReasonListMerge   Reason = "list_merge"  // items of both sides joined
+	ReasonPutBack     Reason = "put_back"    // an edit on the side that may not edit is undone
+	ReasonMirror      Reason = "mirror"      // read-only or from_close: follows Close
+	ReasonConflict    Reason = "conflict"    // both changed, the policy decided
+	ReasonOpen        Reason = "open"        // both changed, an operator must decide
+	ReasonOperator    Reason = "operator"    // an operator decided
+	ReasonOverwritten Reason = "overwritten" // Close's value was replaced unseen by our write
+	ReasonPaused      Reason = "paused"      // the field is neither sent nor emptied for now
+	ReasonUnknown     Reason = "unknown"     // one side's reading does not say
+	ReasonWaitParent  Reason = "wait_parent" // the parent row has no Close id yet
+	ReasonLearned     Reason = "learned"     // Close keeps the row's value in a form of its own
+	ReasonRequired    Reason = "required"    // a field that cannot be empty was emptied
 )
 
 // Reasons for a record.

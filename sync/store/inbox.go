@@ -14,7 +14,8 @@ import (
 // Accept stores events and marks their records, in one transaction. It returns
 // only after the commit, so that an answer to Close implies a durable row.
 // An event already stored is passed over (B1); the same id with a newer
-// date_updated is new (B2).
+// date_updated is new (B2), and so is one that was stored as stale when it comes
+// from a source that can be trusted: its content may be used now.
 func (s *Store) Accept(ctx context.Context, source string, events []engine.Event) (fresh int, err error) {
 	events = distinct(events)
 	if len(events) == 0 {
@@ -78,7 +79,9 @@ func (s *Store) insertEvents(ctx context.Context, tx pgx.Tx, source string, even
 		       CASE WHEN EXISTS (SELECT FROM closesync.erased e WHERE e.connection = $1 AND e.close_id = v.o) THEN ''::bytea ELSE v.body END
 		FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bytea[]) AS v(id, at, t, o, a, stale, body)
 		ORDER BY v.id, v.at
-		ON CONFLICT (connection, event_id, date_updated) DO NOTHING RETURNING id, event_id, date_updated`,
+		ON CONFLICT (connection, event_id, date_updated) DO UPDATE SET source = excluded.source, stale = false, body = excluded.body
+		    WHERE inbox.stale AND NOT excluded.stale
+		RETURNING id, event_id, date_updated`,
 		s.id, source, ids, at, types, objects, actions, stale, bodies)
 	if err != nil {
 		return nil, err

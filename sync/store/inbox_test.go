@@ -28,6 +28,23 @@ func TestFault_B1_ARepeatedEventIsStoredOnce(t *testing.T) {
 	require.Equal(t, int64(1), value[int64](t, pool, "SELECT gen FROM closesync.dirty"), "a repeat marks nothing")
 }
 
+// What looked too old to be trusted is trusted once the event log says the same.
+func TestFault_B12_TheLogConfirmsAStaleDelivery(t *testing.T) {
+	t.Parallel()
+	s, pool := opened(t)
+	stale := event("ev_1", noon, "lead_1")
+	stale.Stale = true
+	for _, step := range []struct {
+		event engine.Event
+		fresh int
+	}{{stale, 1}, {stale, 0}, {event("ev_1", noon, "lead_1"), 1}, {event("ev_1", noon, "lead_1"), 0}, {stale, 0}} {
+		n, err := s.Accept(t.Context(), "event_log", []engine.Event{step.event})
+		require.NoError(t, err)
+		require.Equal(t, step.fresh, n)
+	}
+	require.Equal(t, int64(1), value[int64](t, pool, "SELECT count(*) FROM closesync.inbox WHERE NOT stale"))
+}
+
 func TestFault_B2_TheSameIdWithANewerDateIsNew(t *testing.T) {
 	t.Parallel()
 	s, pool := opened(t)

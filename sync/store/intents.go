@@ -23,7 +23,7 @@ func (w *writing) saveIntents(ctx context.Context) error {
 		}
 		marked := in.Action == reconcile.Create && w.objects[st.Type].ExternalID != "" && !in.Plain
 		err := w.tx.QueryRow(ctx, intentSQL, w.id, st.ID, st.Type, some(st.CloseID), some(st.LocalKey), string(in.Action),
-			some(wholeJSON(in.Sent)), moment(in.Since), marked, w.name, some(wholeJSON(in.Seen))).Scan(&in.ID, &in.Marker)
+			some(wholeJSON(in.Sent)), moment(in.Since), marked, w.name, some(wholeJSON(in.Seen)), moment(in.Read)).Scan(&in.ID, &in.Marker)
 		if err != nil {
 			return err
 		}
@@ -35,8 +35,8 @@ func (w *writing) saveIntents(ctx context.Context) error {
 // numbers come again after a restore from a backup. A record that has one
 // keeps it over all tries.
 const intentSQL = `
-INSERT INTO closesync.intents (connection, record_id, object_type, close_id, local_key, action, sent, close_at, seen, marker)
-VALUES ($1, $2::bigint, $3::text, $4, $5, $6, $7::text::jsonb, $8, $11::text::jsonb, CASE WHEN $9::bool THEN coalesce(
+INSERT INTO closesync.intents (connection, record_id, object_type, close_id, local_key, action, sent, close_at, seen, version_read, marker)
+VALUES ($1, $2::bigint, $3::text, $4, $5, $6, $7::text::jsonb, $8, $11::text::jsonb, $12, CASE WHEN $9::bool THEN coalesce(
 	(SELECT o.marker FROM closesync.intents o WHERE o.record_id = $2::bigint AND o.action = 'create' AND o.marker IS NOT NULL ORDER BY o.id LIMIT 1),
 	'closesync/' || $10::text || '/' || $3::text || '/' || $2::bigint || '/' || replace(gen_random_uuid()::text, '-', '')) END)
 RETURNING id, coalesce(marker, '')`
@@ -99,18 +99,20 @@ func (w *writing) endIntents(ctx context.Context) error {
 	var ids []int64
 	var states []string
 	var problems, answers []*string
+	var left []*time.Time
 	for _, st := range w.ended {
 		for _, e := range st.Ended {
 			ids, states = append(ids, e.Intent), append(states, e.State)
 			problems, answers = append(problems, some(e.Problem)), append(answers, some(wholeJSON(e.Answer)))
+			left = append(left, moment(e.Left))
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := w.tx.Query(ctx, `UPDATE closesync.intents i SET state = v.state, error = v.problem, answer = v.answer::jsonb, finished_at = closesync.clock()
-		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS v(id, state, problem, answer)
-		WHERE i.id = v.id AND i.state IN ('open', 'unknown', 'ambiguous') RETURNING i.id`, ids, states, problems, answers)
+	rows, err := w.tx.Query(ctx, `UPDATE closesync.intents i SET state = v.state, error = v.problem, answer = v.answer::jsonb, version_left = v.version, finished_at = closesync.clock()
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS v(id, state, problem, answer, version)
+		WHERE i.id = v.id AND i.state IN ('open', 'unknown', 'ambiguous') RETURNING i.id`, ids, states, problems, answers, left)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ func (e *Engine) Audit(ctx context.Context, types []string, progress func(seen i
 	if err := e.refuseWhenPaused(ctx); err != nil {
 		return fmt.Errorf("engine.Audit: %w", err)
 	}
+	if err := e.verify(ctx); err != nil {
+		return fmt.Errorf("engine.Audit: %w", err)
+	}
 	started, err := e.Remote.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("engine.Audit: %w", err)

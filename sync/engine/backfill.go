@@ -62,6 +62,11 @@ func (e *Engine) load(ctx context.Context, types []string, progress func(int64))
 		return err
 	}
 	done, _ := cp.Position["done"].(bool)
+	if !cp.Watermark.IsZero() {
+		if err := e.verify(ctx); err != nil {
+			return err
+		}
+	}
 	if cp.Watermark.IsZero() || done {
 		if cp.Watermark, err = e.startBackfill(ctx, done); err != nil {
 			return err
@@ -88,7 +93,7 @@ func (e *Engine) load(ctx context.Context, types []string, progress func(int64))
 	if err := e.Local.EndLoad(ctx, types); err != nil {
 		return err
 	}
-	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: cp.Watermark, Position: map[string]any{"done": true}, LastRun: e.Now()})
+	return e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: StreamBackfill, Watermark: cp.Watermark, Epoch: cp.Epoch, Position: map[string]any{"done": true}, LastRun: e.Now()})
 }
 
 func matched(loads map[string]FirstLoad, types []string) bool {
@@ -208,7 +213,7 @@ func (e *Engine) walkAll(ctx context.Context, kind string, cp Checkpoint, to tim
 	read := func(ctx context.Context, t string, nested, only bool) error {
 		w := &walk{Engine: e, objectType: t, field: "date_created", nested: nested, apply: tally.take}
 		if only {
-			w.stream = cp.Stream
+			w.stream, w.epoch = cp.Stream, cp.Epoch
 			w.resume(cp)
 		}
 		return w.run(ctx, time.Time{}, to)

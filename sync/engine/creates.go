@@ -59,11 +59,9 @@ func waitForCreate(st *State, c *Claim) {
 		c.Retry = 500 * time.Millisecond
 		return
 	}
-	st.Outcome = &Outcome{Status: Errored, Class: classAmbiguous, Cause: c.Cause,
+	st.Outcome = &Outcome{Status: Errored, Class: Ambiguous, Cause: c.Cause,
 		Error: "may be the effect of a create whose answer was lost; a person has to choose among several"}
 }
-
-const classAmbiguous = "ambiguous"
 
 type unsettled struct {
 	record int64
@@ -219,7 +217,7 @@ func (r *round) ambiguous(ctx context.Context, u unsettled, fits []Found) error 
 			now.Ended = []Ended{{Intent: u.Intent, State: "failed", Problem: "the row is gone"}}
 			return
 		}
-		now.Outcome = &Outcome{Status: Errored, Class: classAmbiguous, Plan: reconcile.Plan{Base: now.Base},
+		now.Outcome = &Outcome{Status: Errored, Class: Ambiguous, Plan: reconcile.Plan{Base: now.Base},
 			Error: "the answer to the create was lost, and each of these could be its effect: " + strings.Join(ids, ", ") +
 				"; write the right one's id into the row, or delete the row and insert it anew if none is"}
 	})

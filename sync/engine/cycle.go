@@ -20,6 +20,9 @@ const batchSize = 250
 func (e *Engine) Run(ctx context.Context) (int, error) {
 	total := 0
 	for {
+		if err := e.tryVerify(ctx); err != nil {
+			return total, err
+		}
 		absorbed, truncated, err := e.Local.Absorb(ctx, 2000)
 		if err != nil {
 			return total, err

@@ -140,6 +140,10 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 		c.Retry = time.Microsecond
 		return nil
 	}
+	if (plan.Remote == reconcile.Create || (plan.Local == reconcile.Create && st.Base == nil)) && !r.mayCreate() {
+		c.Retry = time.Second
+		return nil
+	}
 	if err := r.conclude(o, st, c, rd, in, plan, absent); err != nil {
 		return err
 	}

@@ -62,6 +62,12 @@ type Local interface {
 	StartRun(ctx context.Context, kind, objectType string) (int64, error)
 	FinishRun(ctx context.Context, id int64, seen, changed, requests int64, problem error) error
 	SaveReference(ctx context.Context, r Reference) error
+	// Epoch names one life of the database; see restored.go.
+	Epoch(ctx context.Context) (string, error)
+	// Heard tells which Close ids have or had a row here.
+	Heard(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
+	// Unsent gives the records of rows that have no Close id and no create under way.
+	Unsent(ctx context.Context, objectType string) ([]int64, error)
 	Pauses(ctx context.Context) (toClose, fromClose bool, err error)
 }
 
@@ -208,6 +214,7 @@ type Options struct {
 type Engine struct {
 	Options
 	catalogue catalogue
+	verified  atomic.Pointer[string] // the database's epoch in which its creates are known
 	markers   markers
 	doubt     atomic.Bool // a custom field may have been removed: look
 }

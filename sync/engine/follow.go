@@ -33,6 +33,9 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	if cp.Watermark.IsZero() {
 		return 0, false, nil // the backfill has not begun
 	}
+	// What a restored database has forgotten is found by this watermark, which
+	// must not move before.
+	unverified := e.verify(ctx)
 	newest, err := e.Remote.Events(ctx, cp.Watermark.Add(-eventOverlap), func(events []Event) error {
 		n, err := e.Local.Accept(ctx, "event_log", events)
 		fresh += n
@@ -48,6 +51,9 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 		if err := e.Local.Owe(ctx, wanted(e, nil)); err != nil {
 			return fresh, gap, fmt.Errorf("engine.Tail: %w", err)
 		}
+	}
+	if unverified != nil {
+		return fresh, gap, ignorePause(unverified)
 	}
 	cp.Watermark = watermark(cp.Watermark, newest, now)
 	cp.LastRun = e.Now()
@@ -85,6 +91,9 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 	}
 	if loads, err := e.Local.FirstLoads(ctx); err != nil || !loads[objectType].Loaded {
 		return err // what changes meanwhile is found by the first search after it
+	}
+	if err := e.verify(ctx); err != nil {
+		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)
 	}
 	run := int64(0)
 	var seen, changed int

@@ -61,7 +61,7 @@ func (w *walk) snapshot(p *sheet) *Checkpoint {
 			left = append(left, segment{Cursor: to, End: s.End})
 		}
 	}
-	return &Checkpoint{Stream: w.stream, Position: map[string]any{"segments": left}}
+	return &Checkpoint{Stream: w.stream, Epoch: w.epoch, Position: map[string]any{"segments": left}}
 }
 
 // resume takes up the segments that a checkpoint left.

@@ -119,6 +119,7 @@ type Outcome struct {
 	// Family are records of children whose rows were deleted with this one's:
 	// they are gone in Close with it, or are read again if it comes back.
 	Family []int64
+	Unmark bool    // take the record's mark away: only a new edit looks at it again
 	Wake   []int64 // records to be looked at again if this one comes back
 	Told   []Told  // writes of ours of which more is known now
 }
@@ -135,6 +136,7 @@ type Present struct {
 	// before were matched with them.
 	Staged map[string]bool
 	Tally  Tally
+	Epoch  string
 }
 
 // Intent is one write to Close. It is stored before it is sent (rule R3).
@@ -201,6 +203,9 @@ type Checkpoint struct {
 	Watermark time.Time // in Close's time
 	Position  map[string]any
 	LastRun   time.Time
+	// Epoch of the database it was read from: it is not saved in another one,
+	// which may have forgotten what it covers. "" is saved anywhere.
+	Epoch string
 }
 
 // Event is an event as it was received, to be stored whole.

@@ -29,6 +29,7 @@ type walk struct {
 	field      string
 	nested     bool
 	stream     string // checkpoint; "" for none
+	epoch      string // of the database that the checkpoint is for
 	apply      func(ctx context.Context, page Page, cp *Checkpoint) error
 
 	mu       sync.Mutex

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -19,11 +20,14 @@ func (s *Store) saveCheckpoint(ctx context.Context, q Querier, c engine.Checkpoi
 	if c.Position == nil {
 		position = []byte("{}")
 	}
-	_, err = q.Exec(ctx, `INSERT INTO closesync.checkpoints (connection, stream, watermark, position, last_run_at)
-		VALUES ($1, $2, $3, $4::text::jsonb, $5)
+	tag, err := q.Exec(ctx, `INSERT INTO closesync.checkpoints (connection, stream, watermark, position, last_run_at)
+		SELECT $1::int, $2::text, $3::timestamptz, $4::text::jsonb, $5::timestamptz WHERE $6::text = '' OR $6::text = (`+epochSQL+`)
 		ON CONFLICT (connection, stream) DO UPDATE SET watermark = coalesce(excluded.watermark, checkpoints.watermark),
 		    position = excluded.position, last_run_at = coalesce(excluded.last_run_at, checkpoints.last_run_at)`,
-		s.id, c.Stream, moment(c.Watermark), string(position), moment(c.LastRun))
+		s.id, c.Stream, moment(c.Watermark), string(position), moment(c.LastRun), c.Epoch)
+	if err == nil && tag.RowsAffected() == 0 {
+		return fmt.Errorf("checkpoint %s: the database is not the one it was read from", c.Stream)
+	}
 	return err
 }
 
@@ -44,8 +48,8 @@ func (s *Store) Checkpoint(ctx context.Context, stream string) (engine.Checkpoin
 	c := engine.Checkpoint{Stream: stream}
 	var watermark, last *time.Time
 	var position string
-	err := s.pool.QueryRow(ctx, `SELECT watermark, position::text, last_run_at FROM closesync.checkpoints WHERE connection = $1 AND stream = $2`,
-		s.id, stream).Scan(&watermark, &position, &last)
+	err := s.pool.QueryRow(ctx, `SELECT watermark, position::text, last_run_at, (`+epochSQL+`) FROM closesync.checkpoints WHERE connection = $1 AND stream = $2`,
+		s.id, stream).Scan(&watermark, &position, &last, &c.Epoch)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, nil
 	}

@@ -123,8 +123,8 @@ func (w *writing) begin(ctx context.Context) error {
 	var loaded, staged []string
 	err := w.tx.QueryRow(ctx, `SELECT (pg_current_xact_id()::text::bigint & 4294967295), pause_to_close, pause_from_close,
 		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NOT NULL),
-		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NULL AND staged)
-		FROM closesync.connections WHERE id = $1`, w.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused, &loaded, &staged)
+		       ARRAY (SELECT object_type FROM closesync.first_loads WHERE connection = $1 AND loaded_at IS NULL AND staged), (`+epochSQL+`)
+		FROM closesync.connections WHERE id = $1`, w.id).Scan(&w.xid, &w.now.ToClosePaused, &w.now.FromClosePaused, &loaded, &staged, &w.now.Epoch)
 	w.now.Loaded = map[string]bool{}
 	for _, t := range loaded {
 		w.now.Loaded[t] = true

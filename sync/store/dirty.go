@@ -258,6 +258,11 @@ func (s *Store) wake(ctx context.Context, tx pgx.Tx) error {
 
 func (w *writing) markAgain(ctx context.Context) error {
 	for _, st := range w.states {
+		if st.Outcome.Unmark {
+			if _, err := w.tx.Exec(ctx, "DELETE FROM closesync.dirty WHERE record_id = $1", st.ID); err != nil {
+				return err
+			}
+		}
 		if o := st.Outcome; o.Mark {
 			if err := w.markIDs(ctx, w.tx, []int64{st.ID}, o.Fetch, o.Cause, 0, o.After); err != nil {
 				return err

@@ -134,6 +134,9 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 	}
 	if staysParked(st, c) {
 		putHome(o, st.Parked, in, &plan)
+		if plan.Remote == reconcile.Create && !knownBy(o, plan.RemoteSet) {
+			plan.Remote, plan.RemoteSet = reconcile.None, nil
+		}
 	}
 	if emptiesCustom(plan) && !r.knows {
 		r.doubt.Store(true)

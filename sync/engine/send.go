@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -161,6 +160,10 @@ func (r *round) again1(ctx context.Context, st *State, c *Claim, decide func(Pre
 	})
 }
 
+// missingTries is how often a create is sent that Close answers with 404,
+// while its parents are looked at. All of them there, it is parked.
+const missingTries = 4
+
 // refused takes in that a write failed: it is tried again, looked up, or
 // parked with Close's own words.
 func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) error {
@@ -188,45 +191,15 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 		if call.Class == "missing" && in.Action == reconcile.Delete {
 			return r.answered(ctx, r.Objects[st.Type], st, c, mapping.Remote{})
 		}
+		if call.Class == "missing" && in.Action == reconcile.Create {
+			if c.Attempts >= missingTries {
+				break
+			}
+			if err := r.lookForParents(ctx, r.Objects[st.Type], in, func(mapping.Field) bool { return true }); err != nil {
+				return err
+			}
+		}
 		return r.end(ctx, st, c, fate, func(Present, *State) { c.Retry = backoff(c.Attempts) })
 	}
 	return r.parkWrite(ctx, st, c, fate, call)
-}
-
-// parkWrite keeps what Close refused in sight: the named fields are not sent
-// again until the row is edited; the rest goes on.
-func (r *round) parkWrite(ctx context.Context, st *State, c *Claim, fate Ended, call *CallError) error {
-	o, sent := r.Objects[st.Type], st.Outcome.Intent.Sent
-	return r.end(ctx, st, c, fate, func(_ Present, now *State) {
-		parked := map[string]string{}
-		for path, message := range call.Fields {
-			if f, ok := sentField(sent, path); ok {
-				parked[f] = message
-			}
-		}
-		rest := len(sent) - len(parked)
-		if len(parked) == 0 {
-			for f := range sent {
-				parked[f] = call.Message
-			}
-			rest = 0
-		}
-		out := &Outcome{Status: Errored, Class: call.Class, Error: call.Message, Parked: parked}
-		out.Plan.Base = now.Base
-		if (rest > 0 || homeless(o, parked)) && st.Outcome.Intent.Action == reconcile.Update {
-			out.Mark, out.Fetch = true, true
-		}
-		c.LocalAt = time.Time{}
-		now.Outcome = out
-	})
-}
-
-// sentField finds the sent field that a path of Close's field errors means.
-func sentField(sent mapping.Record, path string) (string, bool) {
-	for f := range sent {
-		if path == f || strings.HasPrefix(path, f+".") {
-			return f, true
-		}
-	}
-	return "", false
 }

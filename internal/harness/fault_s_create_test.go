@@ -101,7 +101,7 @@ func TestFault_S34_AUserWhoLeftHoldsUpNobody(t *testing.T) {
 	user := w.Get("SELECT close_id FROM crm.users ORDER BY close_id LIMIT 1")
 	w.SQL("UPDATE crm.opportunities SET user_id = $1 WHERE user_id = 'user_gone'", user)
 	w.all()
-	require.Equal(t, "", w.errorOf("state = 'error'"))
+	require.Empty(t, w.errorOf("state = 'error'"))
 	w.rest()
 }
 

@@ -11,8 +11,9 @@ import (
 const sweepInterval = 200 * time.Millisecond
 
 // runAlarms wakes cycles: at once when a local change is committed, and every
-// sweepInterval for marks that came due or whose alarm was lost.
-func (w *Worker) runAlarms(ctx context.Context, conn *pgx.Conn, m missing) {
+// sweepInterval for marks that came due or whose alarm was lost. Cycles that it
+// starts itself run on work, which outlives ctx.
+func (w *Worker) runAlarms(ctx, work context.Context, conn *pgx.Conn, m missing) {
 	defer close(w.ended)
 	heard := make(chan struct{}, 1)
 	go w.listen(ctx, conn, heard)
@@ -24,10 +25,43 @@ func (w *Worker) runAlarms(ctx context.Context, conn *pgx.Conn, m missing) {
 		case <-ctx.Done():
 			return
 		case <-heard:
-			w.wakeAll(ctx)
+			w.cycleNow(ctx, work)
 		case <-tick.C:
 			w.sweep(ctx)
 		}
+	}
+}
+
+// cycleNow starts a cycle of every connection without the way through the queue,
+// which takes longer than all else between a commit here and the call to Close.
+// It carries no truth: if this process dies, the sweep of another finds what is
+// due. Changes that find every slot taken go through the queue.
+func (w *Worker) cycleNow(ctx, work context.Context) {
+	for name := range w.byName {
+		select {
+		case w.slots <- struct{}{}:
+			w.cycles.Go(func() {
+				defer func() { <-w.slots }()
+				w.cycleOnce(work, name)
+			})
+		default:
+			w.wakeAll(ctx)
+			return
+		}
+	}
+}
+
+// cycleOnce works off what is due. An error is left to the jobs: what failed
+// stays due, and the sweep finds it.
+func (w *Worker) cycleOnce(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	c, err := w.connection(ctx, name)
+	if err == nil {
+		_, err = c.Engine.Run(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		w.log.Debug("a cycle of a local change ended early; its records are tried again", "connection", name, "error", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,13 +40,25 @@ type Worker struct {
 	log    *slog.Logger
 	// awake: a cycle job was put in the queue and has not begun.
 	awake atomic.Bool
-	stop  context.CancelFunc
-	ended chan struct{}
+	// slots and cycles are for the cycles that a local change starts at once.
+	slots  chan struct{}
+	cycles sync.WaitGroup
+	stop   context.CancelFunc // ends the alarms
+	cut    context.CancelFunc // ends those cycles
+	ended  chan struct{}
 }
+
+const (
+	// cyclesAtOnce is how many cycles the queue runs at once, and how many run
+	// beside it: one waits for Close's answers while the next change comes.
+	cyclesAtOnce = 4
+	// jobTimeout is how long a cycle may take; what it did not get to stays due.
+	jobTimeout = 2 * time.Minute
+)
 
 // New registers the job kinds and the schedule. Nothing runs before Start.
 func New(o Options) (*Worker, error) {
-	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, when: o.Schedule, log: o.Logger}
+	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, when: o.Schedule, log: o.Logger, slots: make(chan struct{}, cyclesAtOnce)}
 	for _, c := range o.Connections {
 		w.byName[c.Name] = c
 	}
@@ -61,13 +74,13 @@ func New(o Options) (*Worker, error) {
 		Schema: migrations.RiverSchema,
 		Logger: slog.New(&quiet{o.Logger.Handler()}),
 		Queues: map[string]river.QueueConfig{
-			QueueCycle:  {MaxWorkers: 4, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond},
+			QueueCycle:  {MaxWorkers: cyclesAtOnce, FetchCooldown: 5 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond},
 			QueueFollow: {MaxWorkers: 4, FetchPollInterval: time.Second},
 			QueueLoad:   {MaxWorkers: 2, FetchPollInterval: time.Second},
 		},
 		Workers:                     workers,
 		PeriodicJobs:                periodic(o),
-		JobTimeout:                  2 * time.Minute,
+		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        3 * time.Minute,
 		CompletedJobRetentionPeriod: time.Hour,
 	})
@@ -116,9 +129,10 @@ func (w *Worker) Start(ctx context.Context) error {
 		_ = heard.Close(ctx)
 		return fmt.Errorf("jobs.Start: %w", err)
 	}
-	alarms, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop, w.ended = cancel, make(chan struct{})
-	go w.runAlarms(alarms, heard, gone)
+	alarms, stop := context.WithCancel(context.WithoutCancel(ctx))
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop, w.cut, w.ended = stop, cut, make(chan struct{})
+	go w.runAlarms(alarms, work, heard, gone)
 	return w.begin(ctx)
 }
 
@@ -140,11 +154,15 @@ func (w *Worker) begin(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the alarms and waits for jobs under way, until ctx ends.
+// Stop ends the alarms and waits for jobs and cycles under way, until ctx ends.
 func (w *Worker) Stop(ctx context.Context) error {
 	w.stop()
 	<-w.ended
-	return w.client.Stop(ctx)
+	defer w.cut()
+	defer context.AfterFunc(ctx, w.cut)()
+	err := w.client.Stop(ctx)
+	w.cycles.Wait()
+	return err
 }
 
 // Enqueue puts a cycle job into the queue within tx: it becomes visible with

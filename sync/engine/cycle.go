@@ -109,6 +109,9 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err := r.fetch(ctx, claims); err != nil {
 		return err
 	}
+	if claims, err = r.leaveRestless(ctx, claims); err != nil || len(claims) == 0 {
+		return err
+	}
 	if err := r.knowRelatives(ctx); err != nil {
 		return err
 	}
@@ -322,12 +325,12 @@ func (r *round) needsFetch(c *Claim) bool {
 		}
 	}
 	if c.Status == Deleted {
-		return c.Fetch
+		return c.Fetch || !c.LocalAt.IsZero()
 	}
 	if g, gone := r.gone[c.RecordID]; gone {
 		return g.Parent == nil // else the parent's reading decides
 	}
-	if c.Fetch || len(c.Events) == 0 || len(r.unended[c.RecordID]) > 0 || r.scopedBy(c.Type) != "" {
+	if c.Fetch || r.looksFirst(c) || len(r.unended[c.RecordID]) > 0 || r.scopedBy(c.Type) != "" {
 		return true
 	}
 	for _, ev := range r.events[c.RecordID] {
@@ -336,6 +339,15 @@ func (r *round) needsFetch(c *Claim) bool {
 		}
 	}
 	return false
+}
+
+// looksFirst reports whether Close is read although nothing demands it: before an
+// edit made here is sent, unless push.verify says otherwise.
+func (r *round) looksFirst(c *Claim) bool {
+	if c.LocalAt.IsZero() {
+		return len(c.Events) == 0
+	}
+	return !r.Optimistic
 }
 
 // ends reports whether an event says that the record is no more.

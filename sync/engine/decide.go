@@ -324,8 +324,9 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, rd Reading, in reco
 		c.Retry, out.Whole = time.Minute, false
 		return nil
 	}
-	if out.Plan.Remote != reconcile.Create && !rd.Fresh {
-		// What an event said may be old by now: someone may have edited since.
+	if out.Plan.Remote != reconcile.Create && !rd.Fresh && (!r.Optimistic || out.Plan.Remote != reconcile.Update) {
+		// What an event or the base says may be old by now: someone may have
+		// edited since. With push.verify: optimistic an update takes that risk.
 		c.Retry, out.Whole = time.Microsecond, false // looks again at once, with a GET
 		return nil
 	}

@@ -18,6 +18,8 @@ type Local interface {
 	Decide(ctx context.Context, b Batch, decide func(Present, []*State) error) error
 	Claim(ctx context.Context, n int, lease time.Duration) ([]*Claim, error)
 	Release(ctx context.Context, claims []*Claim, delay time.Duration) error
+	// Restless tells which of the claimed records were changed here again since.
+	Restless(ctx context.Context, claims []*Claim) (map[int64]bool, error)
 	Absorb(ctx context.Context, n int) (count int, truncated []string, err error)
 	Accept(ctx context.Context, source string, events []Event) (fresh int, err error)
 	Bodies(ctx context.Context, rows []int64) (map[int64][]byte, error)

@@ -27,7 +27,7 @@ func (e *Engine) applyFlat(ctx context.Context, records []mapping.Remote, cause 
 }
 
 func (e *Engine) applyTypes(ctx context.Context, byType map[string]map[string]mapping.Remote, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
-	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run}
+	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run, Lazy: silent}
 	for objectType, byID := range byType {
 		for id := range byID {
 			batch.CloseIDs[objectType] = append(batch.CloseIDs[objectType], id)

@@ -195,6 +195,9 @@ type Batch struct {
 	Checkpoint *Checkpoint         // moves last, with the effects it covers (rule R7)
 	Run        int64
 	Owners     bool // look up State.Owner
+	// Lazy: the commit is not waited for to reach the disk. Should the server
+	// crash, the batch and its checkpoint are undone together, and read again.
+	Lazy bool
 }
 
 // Checkpoint is how far a stream of Close was processed.

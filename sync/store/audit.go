@@ -66,7 +66,7 @@ func (s *Store) AuditRows(ctx context.Context, objectType string) (int, error) {
 		if err != nil {
 			return err
 		}
-		if err := s.markLocal(ctx, tx, objectType, keys); err != nil {
+		if err := s.markLocal(ctx, tx, objectType, keys, true); err != nil {
 			return err
 		}
 		rows, err = tx.Query(ctx, fmt.Sprintf(`

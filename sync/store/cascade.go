@@ -83,7 +83,7 @@ func (w *writing) afterCascade(ctx context.Context, t *table, list []dependent) 
 	if err != nil {
 		return err
 	}
-	if err := w.markLocal(ctx, w.tx, t.object.Type, left); err != nil {
+	if err := w.markLocal(ctx, w.tx, t.object.Type, left, true); err != nil {
 		return err
 	}
 	for _, key := range left {
@@ -100,7 +100,7 @@ func (w *writing) forgetCascaded(ctx context.Context, t *table, gone map[string]
 	}
 	objectType := t.object.Type
 	// A row never seen has no record yet; its values must not vanish unseen.
-	if err := w.markLocal(ctx, w.tx, objectType, keysOf(gone)); err != nil {
+	if err := w.markLocal(ctx, w.tx, objectType, keysOf(gone), true); err != nil {
 		return err
 	}
 	rows, err := w.tx.Query(ctx, `

@@ -19,6 +19,11 @@ import (
 // be; it does no I/O.
 func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.Present, []*engine.State) error) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
+		if b.Lazy {
+			if err := lazily(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if err := s.checkFences(ctx, tx, &b); err != nil {
 			return err
 		}

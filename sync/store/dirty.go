@@ -120,7 +120,7 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 			WHERE d.record_id = v.id AND d.gen = v.gen`, done, doneGen); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', not_before = closesync.clock(), attempts = 0
+		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', attempts = 0, marked_at = closesync.clock()
 			WHERE record_id = ANY ($1)`, done); err != nil {
 			return err
 		}
@@ -131,7 +131,8 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 	for _, c := range retry {
 		// A hint that came meanwhile does not wait for the pause of the old try.
 		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', refetch = true, attempts = attempts + 1,
-			not_before = CASE WHEN gen = $3 THEN closesync.clock() + $2::interval ELSE least(not_before, closesync.clock() + $2::interval) END
+			not_before = CASE WHEN gen = $3 THEN closesync.clock() + $2::interval ELSE not_before END,
+			marked_at = CASE WHEN gen = $3 THEN marked_at ELSE closesync.clock() END
 			WHERE record_id = $1`, c.RecordID, c.Retry, c.Gen); err != nil {
 			return err
 		}
@@ -213,7 +214,7 @@ func (s *Store) markRemote(ctx context.Context, q Querier, objectType string, cl
 }
 
 // markLocal marks the records of rows dirty, making records for unknown rows.
-func (s *Store) markLocal(ctx context.Context, q Querier, objectType string, keys []string) error {
+func (s *Store) markLocal(ctx context.Context, q Querier, objectType string, keys []string, fetch bool) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -232,7 +233,7 @@ func (s *Store) markLocal(ctx context.Context, q Querier, objectType string, key
 	if err != nil {
 		return err
 	}
-	return s.markIDs(ctx, q, ids, true, engine.Cause{"source": "local"}, 1, 0)
+	return s.markIDs(ctx, q, ids, fetch, engine.Cause{"source": "local"}, 1, 0)
 }
 
 // Mark marks records of Close dirty by id and wakes the workers.

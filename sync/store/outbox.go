@@ -25,6 +25,11 @@ type hint struct {
 func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []string, err error) {
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		truncated = nil
+		// Hints go and marks come in one piece: lost with the server, the hints are
+		// back. The intent of a write, which is made sure of, comes after.
+		if err := lazily(ctx, tx); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `
 			WITH taken AS (DELETE FROM closesync.outbox WHERE id IN (
 				SELECT id FROM closesync.outbox WHERE connection = $1
@@ -82,19 +87,24 @@ func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncat
 	return truncated, nil
 }
 
+// markLocalAt marks rows that a user changed. Whether Close is read before the
+// change is sent is the engine's to say. A row changed again so soon is left
+// alone until it rests, see Restless.
 func (s *Store) markLocalAt(ctx context.Context, tx pgx.Tx, objectType string, marks map[string]time.Time) error {
 	keys := keysOf(marks)
-	if err := s.markLocal(ctx, tx, objectType, keys); err != nil {
+	if err := s.markLocal(ctx, tx, objectType, keys, false); err != nil {
 		return err
 	}
 	at := make([]time.Time, len(keys))
 	for i, k := range keys {
 		at[i] = marks[k]
 	}
-	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET local_at = v.at, priority = 2, not_before = least(not_before, closesync.clock())
+	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET local_at = v.at, priority = 2,
+		not_before = CASE WHEN d.gen > 1 AND d.local_at > v.at - $5::interval AND d.marked_at > closesync.clock() - $6::interval
+			THEN closesync.clock() + $5::interval ELSE least(not_before, closesync.clock()) END
 		FROM unnest($3::text[], $4::timestamptz[]) AS v(key, at)
 		JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.local_key = v.key WHERE d.record_id = r.id`,
-		s.id, objectType, keys, at)
+		s.id, objectType, keys, at, engine.RestFor, longestBurst)
 	return err
 }
 

@@ -59,7 +59,7 @@ func (s *Store) LinkedCount(ctx context.Context) (n int64, err error) {
 // MarkRows marks rows dirty by key, as a captured change would.
 func (s *Store) MarkRows(ctx context.Context, objectType string, keys []string) error {
 	return s.tx(ctx, func(tx pgx.Tx) error {
-		if err := s.markLocal(ctx, tx, objectType, keys); err != nil {
+		if err := s.markLocal(ctx, tx, objectType, keys, true); err != nil {
 			return err
 		}
 		return s.wake(ctx, tx)

@@ -208,7 +208,7 @@ func (s *Store) moveChildren(ctx context.Context, tx pgx.Tx, parent, fromKey, to
 			if err != nil {
 				return err
 			}
-			if err := s.markLocal(ctx, tx, objectType, keys); err != nil {
+			if err := s.markLocal(ctx, tx, objectType, keys, true); err != nil {
 				return err
 			}
 		}

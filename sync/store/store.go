@@ -174,6 +174,13 @@ func (s *Store) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	}
 }
 
+// lazily has the commit of tx not wait for the disk. That is for what a crash of
+// the server may undo as a whole, since it would be done again.
+func lazily(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = off")
+	return err
+}
+
 // again reports whether a repetition may succeed. A unique key of a user's own
 // table is no lost race: their rule refuses the row.
 func again(err error) bool {

@@ -88,3 +88,17 @@ func TestFault_D15_ConfigRefused(t *testing.T) {
 	_, problems := Bind([]ObjectConfig{{Type: "lead"}, {Type: "lead"}})
 	require.Len(t, problems, 1)
 }
+
+// TestFault_S35_AChildWhoseParentIsOff is refused before anything starts.
+func TestFault_S35_AChildWhoseParentIsOff(t *testing.T) {
+	t.Parallel()
+	off := false
+	_, problems := Bind([]ObjectConfig{{Type: "lead", Enabled: &off}, {Type: "opportunity"}})
+	require.NotEmpty(t, problems)
+	told := map[string]bool{}
+	for _, p := range problems {
+		told[p.Reason] = true
+	}
+	require.True(t, told["contact needs lead, which is switched off"], "%v", problems)
+	require.True(t, told["opportunity needs lead, which is switched off"], "%v", problems)
+}

@@ -179,7 +179,7 @@ func dropType(sends, states []*State) []*State {
 // isolate runs the records of a failed batch one by one, so that the one that
 // Postgres refuses holds up nobody; it is parked with Postgres's own words.
 func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error {
-	if len(claims) > 1 && r.refusesRow(cause) {
+	if len(claims) > 1 && (r.refusesRow(cause) || rowTaken(cause)) {
 		for i := range claims {
 			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
 				told: r.told, crossings: r.crossings, creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
@@ -193,7 +193,18 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 	if len(claims) == 1 && r.refusesRow(cause) {
 		return r.park(ctx, claims, cause)
 	}
+	if len(claims) == 1 && rowTaken(cause) {
+		r.Logger.Info("a row is in use; its record is looked at later", "object_type", claims[0].Type, "close_id", claims[0].CloseID)
+		return r.Local.Release(ctx, claims, backoff(claims[0].Attempts))
+	}
 	return cause
+}
+
+// rowTaken reports whether a timeout that somebody set for statements or locks
+// ended the transaction (fault C9): one row may be to blame.
+func rowTaken(err error) bool {
+	var timeout interface{ SQLState() string }
+	return errors.As(err, &timeout) && (timeout.SQLState() == "55P03" || timeout.SQLState() == "57014")
 }
 
 // again decides on claims whose readings are at hand.

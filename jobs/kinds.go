@@ -37,6 +37,9 @@ type Connection struct {
 	Webhook func(ctx context.Context) error
 	// Check repairs triggers and tells which types must be compared in full.
 	Check func(ctx context.Context) ([]string, error)
+	// Expire removes up to n rows of each kind that are too old to be needed, and
+	// says how many; nil if there are none.
+	Expire func(ctx context.Context, n int) (int64, error)
 	// Allowed says why nothing may be written now; nil when all is well.
 	Allowed func(ctx context.Context) error
 }

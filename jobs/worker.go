@@ -68,6 +68,7 @@ func New(o Options) (*Worker, error) {
 	river.AddWorker(workers, &searchWorker{Worker: w})
 	river.AddWorker(workers, &referenceWorker{Worker: w})
 	river.AddWorker(workers, &checkWorker{Worker: w})
+	river.AddWorker(workers, &expireWorker{Worker: w})
 	river.AddWorker(workers, &backfillWorker{Worker: w})
 	river.AddWorker(workers, &auditWorker{Worker: w})
 	client, err := river.NewClient(riverpgxv5.New(o.Pool), &river.Config{
@@ -102,6 +103,7 @@ func periodic(o Options) []*river.PeriodicJob {
 		add(o.Schedule.Audit, AuditArgs{Connection: c.Name})
 		add(river.PeriodicInterval(10*time.Minute), ReferenceArgs{c.Name})
 		add(river.PeriodicInterval(30*time.Second), CheckArgs{c.Name})
+		add(river.PeriodicInterval(time.Hour), ExpireArgs{c.Name})
 		add(river.PeriodicInterval(time.Minute), BackfillArgs{c.Name})
 	}
 	return jobs
@@ -141,7 +143,7 @@ func (w *Worker) Start(ctx context.Context) error {
 func (w *Worker) begin(ctx context.Context) error {
 	var list []river.InsertManyParams
 	for name := range w.byName {
-		for _, args := range []river.JobArgs{CheckArgs{name}, ReferenceArgs{name}, BackfillArgs{name}, TailArgs{name}, SearchArgs{name}} {
+		for _, args := range []river.JobArgs{CheckArgs{name}, ReferenceArgs{name}, ExpireArgs{name}, BackfillArgs{name}, TailArgs{name}, SearchArgs{name}} {
 			list = append(list, river.InsertManyParams{Args: args})
 		}
 	}

@@ -237,7 +237,7 @@ func (a *app) announce(ctx context.Context) (leave func(), err error) {
 func (a *app) jobConnections() []jobs.Connection {
 	var list []jobs.Connection
 	for _, c := range a.conns {
-		list = append(list, jobs.Connection{Name: c.name, Engine: c.engine, Types: c.types, Check: c.check, Allowed: c.allowed, Webhook: a.webhookKeeper(c)})
+		list = append(list, jobs.Connection{Name: c.name, Engine: c.engine, Types: c.types, Check: c.check, Allowed: c.allowed, Expire: c.store.Expire, Webhook: a.webhookKeeper(c)})
 	}
 	return list
 }

@@ -256,9 +256,9 @@ func TestFault_C31_NothingOfASessionIsReliedOn(t *testing.T) {
 	w.through(w.pool(func(c *pgxpool.Config) {
 		c.MaxConns = 2
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-		c.BeforeAcquire = func(ctx context.Context, conn *pgx.Conn) bool {
+		c.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
 			_, err := conn.Exec(ctx, "DISCARD ALL")
-			return err == nil
+			return err == nil, nil
 		}
 	}))
 	w.Load()

@@ -6,7 +6,13 @@ import (
 	"time"
 )
 
-const slowAnswer = 200 * time.Millisecond
+const (
+	slowAnswer = 200 * time.Millisecond
+	// slowLoad is what 10,000 leads may take with slowAnswer.
+	slowLoad = 4 * time.Second
+	// mostMemory in MB that a first load may take.
+	mostMemory = 128
+)
 
 func measureBackfill(ctx context.Context, b *bench) error {
 	sizes := []int{b.leads}
@@ -65,16 +71,23 @@ func (b *bench) backfill(ctx context.Context, leads int, latency time.Duration) 
 	if latency > 0 {
 		what = fmt.Sprintf("backfill of %d leads, %s an answer", leads, latency)
 	}
-	b.table.slower(what, "leads/s", perSecond(leads, took), perSecond(leads, floor), "")
-	if used.postgres > 0 {
-		b.table.add(line{"  CPU: it + Postgres + imitation", used.String(), floorUsed.String(), ratio(float64(used.total()), float64(floorUsed.total())), ""})
+	least := 3500.0
+	if latency > 0 {
+		least = float64(leads) / slowLoad.Seconds()
 	}
-	b.table.slower("  rows", "rows/s", perSecond(rows, took), perSecond(rows, floor), "")
+	b.table.slower(what, "leads/s", perSecond(leads, took), perSecond(leads, floor), least)
+	if latency == 0 {
+		b.table.atMost("  its time, as a multiple of the floor", took.Seconds()/floor.Seconds(), 1, 1.6)
+	}
+	if used.postgres > 0 {
+		b.table.add(line{what: "  CPU: it + Postgres + imitation", figure: used.String(), floor: floorUsed.String(), ratio: ratio(float64(used.total()), float64(floorUsed.total()))})
+	}
+	b.table.slower("  rows", "rows/s", perSecond(rows, took), perSecond(rows, floor), 4*least)
 	thousands := float64(leads) / 1000
 	own, script := float64(requests)/thousands, float64(s.requests.Load())/thousands
-	b.table.add(line{"  requests per 1,000 leads", number(own), number(script), ratio(own, script), ""})
+	b.table.atMost("  requests per 1,000 leads", own, script, 6)
 	if peak > 0 {
-		b.table.add(line{"  peak RSS", number(peak) + " MB", number(floorPeak) + " MB", ratio(peak, floorPeak), ""})
+		b.table.atMost("  peak RSS, MB", peak, floorPeak, mostMemory)
 	}
 	return nil
 }

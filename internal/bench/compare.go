@@ -38,7 +38,7 @@ func measureCompare(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.table.slower("  the local part alone", "rows/s", perSecond(rows, local), perSecond(rows, localFloor), "")
+	b.table.slower("  the local part alone", "rows/s", perSecond(rows, local), perSecond(rows, localFloor), 100_000)
 	changed, err := w.changeUnseen(ctx, rows/100)
 	if err != nil {
 		return err
@@ -70,8 +70,8 @@ func (w *worker) compare(ctx context.Context, what string, rows, changed int, fl
 			written++
 		}
 	}
-	w.b.table.slower(what, "rows/s", perSecond(rows, took), perSecond(rows, floor), "")
-	w.b.table.count("  rows written", written, int64(changed), fmt.Sprint(changed))
+	w.b.table.slower(what, "rows/s", perSecond(rows, took), perSecond(rows, floor), 0)
+	w.b.table.exact("  rows written", written, int64(changed))
 	return nil
 }
 

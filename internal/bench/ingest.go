@@ -21,6 +21,17 @@ const (
 	floorSeconds = 3
 )
 
+const (
+	mostHooks = 1500 // events/s that must be taken for a minute
+	calmHooks = 200  // events/s at which a row must follow at once
+)
+
+// ingestTarget is what must be reached at a rate; zero for nothing.
+type ingestTarget struct {
+	least         float64
+	answer, drain time.Duration
+}
+
 var hookKey = []byte("0123456789abcdef0123456789abcdef")
 
 // hooks is the receiver of a worker behind a real port.
@@ -154,12 +165,21 @@ func (h *hooks) fetched(ctx context.Context) (int, error) {
 func (h *hooks) report(rate int, sent, floor *delivered, a arrivals, drained time.Duration, requests int) {
 	t := &h.b.table
 	what := fmt.Sprintf("%d webhooks/s for %d s", rate, h.b.seconds)
-	t.add(line{what + ": answered/s", number(sent.rate()), number(floor.rate()), ratio(floor.rate(), sent.rate()), number(float64(rate))})
-	t.add(line{"  answer p50 / p99", pair(sent.answers), pair(floor.answers),
-		ratio(float64(percentile(sent.answers, 99)), float64(percentile(floor.answers, 99))), "p99 < 250ms"})
-	t.add(line{"  answer to row p50 / p99", pair(a.lags), "", "", "p99 < 1s"})
-	t.count("  refused", int64(sent.refused), int64(floor.refused), "0")
-	t.count("  lost", int64(a.lost), 0, "0")
-	t.count("  requests to Close", int64(requests), 0, "0")
-	t.longer("  time to drain", drained, 0, "")
+	var m ingestTarget
+	if rate <= mostHooks {
+		m = ingestTarget{least: float64(rate) * 0.99, answer: 250 * time.Millisecond, drain: 30 * time.Second}
+	}
+	t.slower(what+": answered", "/s", sent.rate(), floor.rate(), m.least)
+	t.way("  answer", sent.answers, floor.answers, 0, m.answer)
+	if rate <= calmHooks {
+		t.way("  answer to row", a.lags, nil, 50*time.Millisecond, time.Second)
+	} else {
+		t.way("  answer to row", a.lags, nil, 0, 0)
+	}
+	t.exact("  lost", int64(a.lost), 0)
+	t.longer("  time to drain", drained, 0, m.drain)
+	if m.least > 0 {
+		t.exact("  refused", int64(sent.refused), 0)
+		t.exact("  requests to Close", int64(requests), 0)
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jackc/pgx/v5"
+
+	"closesync/sync/closetest"
 )
 
 // editEvery is the pause between two local changes whose way is timed.
@@ -47,10 +49,15 @@ func measurePush(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.table.add(line{"local commit to PUT at Close p50 / p99", pair(own), pair(floor),
-		ratio(float64(percentile(own, 99)), float64(percentile(floor, 99))), "p99 < 2s"})
-	b.table.count("  changes without a PUT", int64(len(leads)-len(own)), 0, "0")
-	return w.editAtOnce(ctx, leads, floorRate)
+	b.table.way("local commit to PUT at Close", own, floor, 50*time.Millisecond, time.Second)
+	b.table.exact("  changes without a PUT", int64(len(leads)-len(own)), 0)
+	if err := w.editBurst(ctx, leads[0]); err != nil {
+		return err
+	}
+	if err := w.editAtOnce(ctx, leads, "", floorRate, 2); err != nil {
+		return err
+	}
+	return w.editMixed(ctx)
 }
 
 // editSingly changes one lead after another and takes from the imitation when
@@ -92,8 +99,9 @@ func (w *worker) ways(ctx context.Context, committed map[string]time.Time) ([]ti
 	return ways, nil
 }
 
-// editAtOnce changes all leads in one statement and counts PUTs and reads.
-func (w *worker) editAtOnce(ctx context.Context, leads []string, floorRate float64) error {
+// editAtOnce changes all leads in one statement and counts PUTs and reads, of
+// which calls are allowed for each.
+func (w *worker) editAtOnce(ctx context.Context, leads []string, how string, floorRate, calls float64) error {
 	if err := w.close.forget(ctx); err != nil {
 		return err
 	}
@@ -108,20 +116,29 @@ func (w *worker) editAtOnce(ctx context.Context, leads []string, floorRate float
 	if err != nil {
 		return err
 	}
-	puts, last := 0, started
-	for _, r := range requests {
-		if r.Method == http.MethodPut {
-			puts++
-			last = r.Time
-		}
-	}
+	puts, _, last := putsOf(requests)
 	if puts == 0 {
 		return errors.New("no change was pushed")
 	}
-	w.b.table.slower(fmt.Sprintf("%d changes in one statement: pushes", len(leads)), "PUT/s", perSecond(puts, last.Sub(started)), floorRate, "")
-	own := float64(len(requests)) / float64(len(leads))
-	w.b.table.add(line{"  requests per change", number(own), number(2), ratio(own, 2), ""})
+	w.b.table.slower(fmt.Sprintf("%d changes in one statement%s: pushes", len(leads), how), "PUT/s", perSecond(puts, last.Sub(started)), floorRate, 0)
+	w.b.table.atMost("  PUTs per change", float64(puts)/float64(len(leads)), 1, 1)
+	w.b.table.atMost("  reads per change", float64(len(requests)-puts)/float64(len(leads)), calls-1, calls-1)
 	return nil
+}
+
+// putsOf counts the updates among requests, and tells when the first and the
+// last arrived.
+func putsOf(requests []closetest.Request) (n int, first, last time.Time) {
+	for _, r := range requests {
+		if r.Method != http.MethodPut || r.Status == http.StatusTooManyRequests {
+			continue
+		}
+		if n++; n == 1 {
+			first = r.Time
+		}
+		last = r.Time
+	}
+	return n, first, last
 }
 
 // floorEdits is the least on the way of one change: a notification from the

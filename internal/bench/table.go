@@ -10,36 +10,94 @@ import (
 )
 
 // line is one row of the result. Empty texts print as a dash.
-type line struct{ what, figure, floor, ratio, target string }
+type line struct{ what, figure, floor, ratio, target, reached string }
 
-type table struct{ lines []line }
-
-func (t *table) add(l line) { t.lines = append(t.lines, l) }
-
-// slower adds a figure of which more is better, with floor/figure as ratio.
-func (t *table) slower(what, unit string, figure, floor float64, target string) {
-	t.add(line{what, number(figure) + " " + unit, number(floor) + " " + unit, ratio(floor, figure), target})
+type table struct {
+	lines  []line
+	missed []string // targets that were measured and not reached
 }
 
-// longer adds a time, with figure/floor as ratio; a floor of 0 is none.
-func (t *table) longer(what string, figure, floor time.Duration, target string) {
-	l := line{what: what, figure: short(figure), target: target}
-	if floor > 0 {
-		l.floor, l.ratio = short(floor), ratio(float64(figure), float64(floor))
+// add adds a figure without a target.
+func (t *table) add(l line) { t.lines = append(t.lines, l) }
+
+// must adds a figure with its target.
+func (t *table) must(l line, reached bool) {
+	l.reached = "yes"
+	if !reached {
+		l.reached = "NO"
+		t.missed = append(t.missed, strings.TrimSpace(l.what)+": "+l.figure+", must reach "+l.target)
 	}
 	t.add(l)
 }
 
-// count adds a number with its floor.
-func (t *table) count(what string, figure, floor int64, target string) {
-	t.add(line{what, fmt.Sprint(figure), fmt.Sprint(floor), "", target})
+// slower adds a figure of which more is better, with floor/figure as ratio;
+// least is its target, 0 for none.
+func (t *table) slower(what, unit string, figure, floor, least float64) {
+	l := line{what: what, figure: number(figure) + " " + unit, floor: number(floor) + " " + unit, ratio: ratio(floor, figure)}
+	if least == 0 {
+		t.add(l)
+		return
+	}
+	l.target = ">= " + number(least) + " " + unit
+	t.must(l, figure >= least)
+}
+
+// longer adds a time, with figure/floor as ratio; a floor of 0 is none, a most
+// of 0 is no target.
+func (t *table) longer(what string, figure, floor, most time.Duration) {
+	l := line{what: what, figure: short(figure)}
+	if floor > 0 {
+		l.floor, l.ratio = short(floor), ratio(float64(figure), float64(floor))
+	}
+	if most == 0 {
+		t.add(l)
+		return
+	}
+	l.target = "< " + short(most)
+	t.must(l, figure < most)
+}
+
+// exact adds a number that must be as wanted.
+func (t *table) exact(what string, figure, wanted int64) {
+	t.must(line{what: what, figure: fmt.Sprint(figure), floor: fmt.Sprint(wanted), target: fmt.Sprint(wanted)}, figure == wanted)
+}
+
+// atMost adds a figure that may not be greater.
+func (t *table) atMost(what string, figure, floor, most float64) {
+	t.must(line{what: what, figure: number(figure), floor: number(floor), ratio: ratio(figure, floor), target: "<= " + number(most)}, figure <= most)
+}
+
+// way adds the distribution of a time; a target of 0 is none.
+func (t *table) way(what string, own, floor []time.Duration, p50, p99 time.Duration) {
+	l := line{what: what + " p50 / p99", figure: pair(own), floor: pair(floor)}
+	if len(floor) > 0 {
+		l.ratio = ratio(float64(percentile(own, 99)), float64(percentile(floor, 99)))
+	}
+	switch {
+	case p99 == 0:
+		t.add(l)
+		return
+	case p50 == 0:
+		l.target = "p99 < " + short(p99)
+	default:
+		l.target = "< " + short(p50) + " / " + short(p99)
+	}
+	t.must(l, len(own) > 0 && (p50 == 0 || percentile(own, 50) < p50) && percentile(own, 99) < p99)
+}
+
+// verdict is an error that names the targets that were not reached.
+func (t *table) verdict() error {
+	if len(t.missed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("not reached: %s", strings.Join(t.missed, "; "))
 }
 
 func (t *table) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	all := append([]line{{"what", "figure", "floor", "ratio", "must reach"}}, t.lines...)
+	all := append([]line{{"what", "figure", "floor", "ratio", "must reach", "reached"}}, t.lines...)
 	for _, l := range all {
-		cells := []string{l.what, l.figure, l.floor, l.ratio, l.target}
+		cells := []string{l.what, l.figure, l.floor, l.ratio, l.target, l.reached}
 		for i := range cells {
 			if cells[i] == "" {
 				cells[i] = "-"

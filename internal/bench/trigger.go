@@ -38,8 +38,8 @@ func measureTrigger(ctx context.Context, b *bench) error {
 	for i, s := range userStatements {
 		own, floor := middle(with[i]), middle(without[i])
 		perRow := (own - floor) / time.Duration(b.rows)
-		b.table.longer(fmt.Sprintf("%s of %d rows, with the trigger", s.name, b.rows), own, floor, "")
-		b.table.add(line{what: "  added to each row", figure: short(perRow), target: "< 30µs"})
+		b.table.longer(fmt.Sprintf("%s of %d rows, with the trigger", s.name, b.rows), own, floor, 0)
+		b.table.longer("  added to each row", perRow, 0, 30*time.Microsecond)
 	}
 	return nil
 }

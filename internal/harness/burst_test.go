@@ -101,7 +101,7 @@ func TestPush_ARowThatIsAlwaysEditedIsSentAllTheSame(t *testing.T) {
 		w.describe(lead, text)
 		w.absorb()
 	}
-	w.SQL("UPDATE closesync.dirty SET marked_at = marked_at - interval '3 seconds'")
+	w.SQL("UPDATE closesync.dirty SET marked_at = marked_at - interval '6 seconds'")
 	w.describe(lead, "third")
 	w.absorb()
 	w.whenRead(func(int) { w.describe(lead, "fourth") })

@@ -11,7 +11,7 @@ import (
 )
 
 // longestBurst is how long a row that is changed all the time is put off.
-const longestBurst = 2 * time.Second
+const longestBurst = 5 * time.Second
 
 // Restless tells which of the claimed records were changed here again since the
 // claim. One marked longer than longestBurst ago is not told: it has waited

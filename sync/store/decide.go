@@ -67,20 +67,43 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 	return nil
 }
 
-// loadTrue loads states; a TRUNCATE that nobody absorbed yet is taken in first.
+// loadTrue loads states; what hints not absorbed yet say of missing rows, that
+// a TRUNCATE took them or that they have other keys, is taken in first.
 func (s *Store) loadTrue(ctx context.Context, tx pgx.Tx, objectType string, ids []int64, closeIDs []string) ([]*engine.State, error) {
 	states, err := s.load(ctx, tx, objectType, ids, closeIDs)
 	if err != nil {
 		return nil, err
 	}
-	emptied, err := s.emptied(ctx, tx, objectType, states)
-	if err != nil || !emptied {
-		return states, err
+	missing := withoutRows(states)
+	if len(missing) == 0 {
+		return states, nil
 	}
-	if err := s.forgetRows(ctx, tx, objectType); err != nil {
+	emptied, err := s.emptied(ctx, tx, objectType)
+	if err != nil {
 		return nil, err
 	}
+	if emptied {
+		err = s.forgetRows(ctx, tx, objectType)
+	}
+	if err != nil {
+		return nil, err
+	}
+	moved, err := s.follow(ctx, tx, objectType, missing)
+	if err != nil || !emptied && !moved {
+		return states, err
+	}
 	return s.load(ctx, tx, objectType, ids, closeIDs)
+}
+
+// withoutRows gives the states whose rows are missing.
+func withoutRows(states []*engine.State) []*engine.State {
+	var missing []*engine.State
+	for _, st := range states {
+		if st.LocalKey != "" && !st.Local.Exists && st.Status != engine.Deleted {
+			missing = append(missing, st)
+		}
+	}
+	return missing
 }
 
 // readable gives the states that can be decided on. A row that cannot be

@@ -137,15 +137,7 @@ func (s *Store) forgetRows(ctx context.Context, tx pgx.Tx, objectType string) er
 
 // emptied reports whether a mapped table was truncated and the hint of it is
 // still to be absorbed: a row missing now is not a row deleted.
-func (s *Store) emptied(ctx context.Context, tx pgx.Tx, objectType string, states []*engine.State) (bool, error) {
-	missing := false
-	for _, st := range states {
-		missing = missing || (st.LocalKey != "" && !st.Local.Exists && st.Status != engine.Deleted)
-	}
-	if !missing {
-		return false, nil
-	}
-	var found bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.outbox WHERE connection = $1 AND object_type = $2 AND operation = 'T')`, s.id, objectType).Scan(&found)
+func (s *Store) emptied(ctx context.Context, tx pgx.Tx, objectType string) (found bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.outbox WHERE connection = $1 AND object_type = $2 AND operation = 'T')`, s.id, objectType).Scan(&found)
 	return found, err
 }

@@ -57,6 +57,46 @@ func (s *Store) rekey(ctx context.Context, tx pgx.Tx, objectType string, hints [
 	return s.moveLinks(ctx, tx, assignKeys(list, places, next))
 }
 
+// follow lets the links of missing rows follow them to other keys ahead of the
+// hints that tell of it: nothing under the old key is no delete then. It
+// reports whether there were any.
+func (s *Store) follow(ctx context.Context, tx pgx.Tx, objectType string, missing []*engine.State) (bool, error) {
+	var closeIDs []string
+	for _, st := range missing {
+		if st.CloseID != "" {
+			closeIDs = append(closeIDs, st.CloseID)
+		}
+	}
+	places, err := s.places(ctx, tx, s.table(objectType), closeIDs)
+	if err != nil {
+		return false, err
+	}
+	rows, err := tx.Query(ctx, `SELECT old_key, local_key FROM closesync.outbox
+		WHERE connection = $1 AND object_type = $2 AND old_key IS NOT NULL ORDER BY id`, s.id, objectType)
+	if err != nil {
+		return false, err
+	}
+	next := map[string]string{}
+	var from, to string
+	if _, err := pgx.ForEachRow(rows, []any{&from, &to}, func() error { next[from] = to; return nil }); err != nil {
+		return false, err
+	}
+	var moves []hint
+	for _, st := range missing {
+		key, found := places[st.CloseID]
+		if !found {
+			key = endOf(next, st.LocalKey)
+		}
+		if key != st.LocalKey {
+			moves = append(moves, hint{ObjectType: objectType, Key: key, OldKey: &st.LocalKey})
+		}
+	}
+	if len(moves) == 0 {
+		return false, nil
+	}
+	return true, s.rekey(ctx, tx, objectType, moves)
+}
+
 // places gives the keys of rows by Close id.
 func (s *Store) places(ctx context.Context, tx pgx.Tx, t *table, closeIDs []string) (map[string]string, error) {
 	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT t.%[2]s::text, t.%[3]s::text FROM %[1]s t WHERE t.%[2]s = ANY ($1::text[])", t.name, t.closeID, t.key), closeIDs)
@@ -88,20 +128,25 @@ func assignKeys(list []*rekeyed, places, next map[string]string) []*rekeyed {
 		if r.now != "" {
 			continue
 		}
-		key := r.Key
-		for range next { // a chain of changes ends; a circle must, too
-			to, ok := next[key]
-			if !ok {
-				break
-			}
-			key = to
-		}
+		key := endOf(next, r.Key)
 		if !taken[key] {
 			r.now = key
 			taken[key] = true
 		}
 	}
 	return list
+}
+
+// endOf follows changes of a key. A chain of them ends; a circle must, too.
+func endOf(next map[string]string, key string) string {
+	for range next {
+		to, ok := next[key]
+		if !ok {
+			break
+		}
+		key = to
+	}
+	return key
 }
 
 func (s *Store) moveLinks(ctx context.Context, tx pgx.Tx, list []*rekeyed) error {

@@ -31,6 +31,11 @@ func (r *round) decide(st *State, c *Claim) error {
 		return nil
 	}
 	r.landed(o, st, reading)
+	if reading.Gone && st.Local.Exists && r.deletes(st) {
+		// Our delete arrived. What is under the key now was inserted since.
+		st.Outcome = &Outcome{Status: Deleted, Cause: reading.Cause, Whole: true, Done: st.Holds}
+		return nil
+	}
 	return r.merge(o, st, c, reading)
 }
 

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"closesync/mapping"
 	"closesync/sync/reconcile"
 )
@@ -44,4 +46,9 @@ func held(o *mapping.Object, sent, read mapping.Record) mapping.Record {
 		}
 	}
 	return found
+}
+
+// deletes reports whether a delete of ours was sent and its answer lost.
+func (r *round) deletes(st *State) bool {
+	return slices.ContainsFunc(r.unended[st.ID], func(w OpenWrite) bool { return w.Action == reconcile.Delete })
 }

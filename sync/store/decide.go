@@ -195,6 +195,9 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 	if err := w.writeRecords(ctx, decided); err != nil {
 		return err
 	}
+	if err := w.freeRows(ctx, objectType, decided); err != nil {
+		return err
+	}
 	if err := w.release(ctx, objectType, decided); err != nil {
 		return err
 	}
@@ -280,8 +283,8 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		case reconcile.Detach:
 			unlinks = append(unlinks, st.LocalKey)
 		case reconcile.None:
-			if w.now.FromClosePaused {
-				continue // a link's id goes to its row after the pause
+			if w.now.FromClosePaused || ends(st) {
+				continue // a link's id goes to its row after the pause; an ended one never
 			}
 			if st.Local.Exists && st.Unreadable == "" && (st.Mislabelled || (o.CloseID != "" && o.CloseID != st.CloseID)) {
 				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes})

@@ -201,11 +201,15 @@ func (w *writing) buryFamily(ctx context.Context, parent *engine.State, o *engin
 		return err
 	}
 	defer rows.Close()
+	keys := map[string][]string{}
 	for rows.Next() {
 		st := &engine.State{}
 		var base string
 		if err := rows.Scan(&st.ID, &st.Type, &st.CloseID, &st.LocalKey, &base); err != nil {
 			return err
+		}
+		if st.LocalKey != "" {
+			keys[st.Type] = append(keys[st.Type], st.LocalKey)
 		}
 		cause := engine.Cause{"source": "parent deleted", "parent": parent.CloseID}
 		w.journal = append(w.journal, journalEntry{state: st, direction: "to_close", action: "delete", old: mapping.Value(base), cause: cause})
@@ -213,6 +217,31 @@ func (w *writing) buryFamily(ctx context.Context, parent *engine.State, o *engin
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	_, err = w.tx.Exec(ctx, "DELETE FROM closesync.dirty WHERE record_id = ANY ($1)", o.Family)
-	return err
+	if _, err = w.tx.Exec(ctx, "DELETE FROM closesync.dirty WHERE record_id = ANY ($1)", o.Family); err != nil {
+		return err
+	}
+	for _, objectType := range mapping.Types() {
+		if err := w.markSurvivors(ctx, objectType, keys[objectType]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markSurvivors has new records made for rows that were inserted under the keys
+// of records that are ended.
+func (w *writing) markSurvivors(ctx context.Context, objectType string, keys []string) error {
+	t := w.table(objectType)
+	if t == nil || len(keys) == 0 {
+		return nil
+	}
+	rows, err := w.tx.Query(ctx, fmt.Sprintf("SELECT t.%[2]s::text FROM %[1]s t WHERE t.%[2]s = ANY ($1::text[]::%[3]s[])", t.name, t.key, t.keyCast), keys)
+	if err != nil {
+		return err
+	}
+	living, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	return w.markLocal(ctx, w.tx, objectType, living, false)
 }

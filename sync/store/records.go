@@ -85,6 +85,24 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 	})
 }
 
+// ends reports whether a record ends without its row: none is left, or a new
+// one has taken the key while the delete of the old one was on its way.
+func ends(st *engine.State) bool {
+	local := st.Outcome.Plan.Local
+	return st.Outcome.Status == engine.Deleted && local != reconcile.Flag && local != reconcile.Detach
+}
+
+// freeRows has new records made for rows that outlive the record of their key.
+func (w *writing) freeRows(ctx context.Context, objectType string, states []*engine.State) error {
+	var keys []string
+	for _, st := range states {
+		if ends(st) && st.Local.Exists && st.Outcome.Plan.Local == reconcile.None {
+			keys = append(keys, st.LocalKey)
+		}
+	}
+	return w.markSurvivors(ctx, objectType, keys)
+}
+
 // row gives the record as it is after its outcome.
 func (w *writing) row(st *engine.State) recordRow {
 	o := st.Outcome
@@ -98,7 +116,7 @@ func (w *writing) row(st *engine.State) recordRow {
 	}
 	r.CloseID = some(id)
 	key := st.LocalKey
-	if o.Plan.Local == reconcile.Delete || (o.Status == engine.Deleted && o.Plan.Local != reconcile.Flag && o.Plan.Local != reconcile.Detach && !st.Local.Exists) {
+	if o.Plan.Local == reconcile.Delete || ends(st) {
 		key = ""
 	}
 	r.LocalKey = some(key)

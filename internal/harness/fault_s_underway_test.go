@@ -55,3 +55,14 @@ func TestFault_C29_AChildsKeyIsUsedAgainWhileItsParentIsDeleted(t *testing.T) {
 	require.NotEmpty(t, w.Get("SELECT close_id FROM crm.contacts WHERE name = 'new under the old key'"))
 	w.Equal()
 }
+
+func TestFault_S4_ARowDeletedWhileItsCreateIsOnItsWayStaysDeleted(t *testing.T) {
+	w := rested(t, 82, 3)
+	w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultDelay, Delay: 1500 * time.Millisecond})
+	w.SQL("INSERT INTO crm.leads (id, name) VALUES (50, 'short-lived')")
+	w.during("create", func() { w.SQL("DELETE FROM crm.leads WHERE id = 50") })
+	w.Audit()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.conflicts"))
+	require.Len(t, w.Close.List("lead"), 3)
+	w.Equal()
+}

@@ -11,7 +11,8 @@ import "closesync/mapping"
 // row's new value is a plain edit of it. The base is never what was merely
 // asked for: a field that the answer lacks keeps its base, unless the row
 // holds the sent value, or nothing was sent for a custom field, which Close
-// leaves out when empty. Nothing passed in is changed.
+// leaves out when empty. A nil local says that the row is gone. Nothing passed
+// in is changed.
 func Settle(o *mapping.Object, base, sent, local, answer mapping.Record) mapping.Record {
 	out := base.Clone()
 	if out == nil {
@@ -42,12 +43,14 @@ func Settle(o *mapping.Object, base, sent, local, answer mapping.Record) mapping
 // settleCreate adds to the base of a record just created the fields that were
 // empty when it was sent and that Close filled by itself (a first status). If
 // the row still has none, Close's goes there by the next Merge, from an empty
-// base. If the row got one in between, that is an edit of what Close chose.
+// base. If the row got one in between, that is an edit of what Close chose. If
+// it was deleted in between, all that Close chose is old: it is nobody's edit
+// that would have to outlive the delete.
 func settleCreate(o *mapping.Object, out, sent, local, answer mapping.Record) {
 	for name := range answer {
 		_, wasSent := sent[name]
 		_, mapped := o.Field(name)
-		if mapped && !wasSent && !local.Get(name).IsNull() {
+		if mapped && !wasSent && (local == nil || !local.Get(name).IsNull()) {
 			out[name] = answer.Get(name)
 		}
 	}

@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"closesync/mapping"
 	"closesync/sync/reconcile"
 )
 
-const batchSize = 250
-
-// Run works until nothing is due and says how many records it worked on. Every
-// noticed change, from whichever side and by whichever way, comes through here.
+// Run works until nothing is due, or ctx ends before another claim would, and
+// says how many records it worked on. Every noticed change, from whichever side
+// and by whichever way, comes through here.
 func (e *Engine) Run(ctx context.Context) (int, error) {
 	total := 0
 	for {
@@ -37,7 +33,7 @@ func (e *Engine) Run(ctx context.Context) (int, error) {
 		if err != nil {
 			return total, err
 		}
-		if n == 0 && absorbed == 0 {
+		if (n == 0 && absorbed == 0) || !e.timeForClaim(ctx) {
 			return total, nil
 		}
 	}
@@ -54,21 +50,23 @@ func (e *Engine) refill(ctx context.Context) error {
 
 // Cycle claims a batch of dirty records and brings each one's sides together.
 func (e *Engine) Cycle(ctx context.Context) (int, error) {
-	claims, err := e.Local.Claim(ctx, batchSize, e.Lease)
+	// Before the claim, so that it ends before the lease does (fault D5).
+	times := e.timesOfClaim()
+	work, cancel := context.WithDeadline(ctx, times.end)
+	defer cancel()
+	began, size := e.Now(), e.pace.size()
+	claims, err := e.Local.Claim(ctx, size, e.Lease)
 	if err != nil || len(claims) == 0 {
 		return 0, err
 	}
-	// A zombie that slept through its lease must not send: every call ends
-	// before the claim does (fault D5).
-	work, cancel := context.WithTimeout(ctx, e.Lease*3/4)
-	defer cancel()
-	r := &round{Engine: e, claims: map[int64]*Claim{}, readings: map[int64]Reading{},
+	defer func() { e.pace.learn(len(claims), size, e.Workers, e.Now().Sub(began), e.Lease) }()
+	r := &round{Engine: e, times: times, claims: map[int64]*Claim{}, readings: map[int64]Reading{},
 		events: map[int64][]mapping.Event{}, told: map[int64][]mapping.Event{}}
 	for i := range claims {
 		r.claims[claims[i].RecordID] = claims[i]
 	}
 	if err := r.run(work, claims); err != nil {
-		if rel := e.Local.Release(context.WithoutCancel(ctx), claims, time.Second); rel != nil {
+		if rel := e.Local.Release(context.WithoutCancel(ctx), claims, max(waitOf(err), time.Second)); rel != nil {
 			err = errors.Join(err, rel)
 		}
 		return len(claims), fmt.Errorf("engine.Cycle: %w", err)
@@ -79,6 +77,7 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 // round is one cycle's working memory.
 type round struct {
 	*Engine
+	times     times
 	claims    map[int64]*Claim
 	readings  map[int64]Reading
 	events    map[int64][]mapping.Event
@@ -106,7 +105,7 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err != nil || len(claims) == 0 {
 		return err
 	}
-	if err := r.fetch(ctx, claims); err != nil {
+	if claims, err = r.fetch(ctx, claims); err != nil || len(claims) == 0 {
 		return err
 	}
 	if claims, err = r.leaveRestless(ctx, claims); err != nil || len(claims) == 0 {
@@ -181,7 +180,7 @@ func dropType(sends, states []*State) []*State {
 func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error {
 	if len(claims) > 1 && (r.refusesRow(cause) || rowTaken(cause)) {
 		for i := range claims {
-			one := &round{Engine: r.Engine, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
+			one := &round{Engine: r.Engine, times: r.times, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
 				told: r.told, crossings: r.crossings, creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
 				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
@@ -293,31 +292,6 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 		return err
 	}
 	return nil
-}
-
-// fetch reads from Close what no event in hand can stand for.
-func (r *round) fetch(ctx context.Context, claims []*Claim) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.Workers)
-	var mu sync.Mutex
-	for i := range claims {
-		c := claims[i]
-		if c.CloseID == "" || !r.needsFetch(c) {
-			continue
-		}
-		g.Go(func() error {
-			reading := r.read(ctx, c)
-			var call *CallError
-			if errors.As(reading.Err, &call) && (call.Class == "unauthorized" || call.Class == "limited") {
-				return reading.Err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			r.readings[c.RecordID] = reading
-			return nil
-		})
-	}
-	return g.Wait()
 }
 
 // read reads a record; one whose row was deleted with its children, because

@@ -218,6 +218,7 @@ type Engine struct {
 	catalogue catalogue
 	verified  atomic.Pointer[string] // the database's epoch in which its creates are known
 	markers   markers
+	pace      pace
 	doubt     atomic.Bool // a custom field may have been removed: look
 }
 

@@ -36,3 +36,16 @@ func TestFault_A1_MoreIsDueThanTheLimitAllowsWithinAClaim(t *testing.T) {
 	}
 	require.Less(t, reads, 2*rows, "nearly all that is read must be sent")
 }
+
+// Creates go on for longer than a claim lasts: none is cut, so that none has to
+// be looked for.
+func TestFault_D5_NoWriteIsCutByTheEndOfItsClaim(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 5, Leads: 1}, Engine: func(o *engine.Options) { o.Lease = 3 * time.Second }})
+	w.Load()
+	w.Close.Fault(closetest.Fault{Method: "POST", Path: "/lead/", Kind: closetest.FaultDelay, Delay: 400 * time.Millisecond})
+	w.SQL("INSERT INTO crm.leads (name) SELECT 'n ' || i FROM generate_series(1, 80) i")
+	w.Settle()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.intents WHERE state = 'unknown' OR error LIKE '%lost%'"))
+	w.Equal()
+}

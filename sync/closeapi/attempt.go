@@ -24,8 +24,12 @@ type Response struct {
 
 // attempt sends k once and reads the whole answer within one deadline, so
 // that neither missing headers nor a dripping body can hold a caller longer.
-// The header is returned with an error too: it tells the limits.
+// The header is returned with an error too: it tells the limits. A write is not
+// cut when the caller's ctx ends: nobody would know then whether it happened.
 func (c *Client) attempt(ctx context.Context, k *call) (*Response, http.Header, error) {
+	if !k.read {
+		ctx = context.WithoutCancel(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout(k))
 	defer cancel()
 	var connected atomic.Bool

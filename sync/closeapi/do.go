@@ -69,6 +69,10 @@ func (c *Client) through(ctx context.Context, g *gate, k *call, attempt int) (*R
 		g.giveBack()
 		return nil, 0, &notSentError{err}
 	}
+	if err := ended(ctx); err != nil {
+		g.giveBack()
+		return nil, 0, &notSentError{err}
+	}
 	start := c.opt.Now()
 	r, header, err := c.attempt(ctx, k)
 	end := c.opt.Now()
@@ -96,6 +100,18 @@ func (c *Client) through(ctx context.Context, g *gate, k *call, attempt int) (*R
 		return nil, wait, err
 	}
 	return r, 0, nil
+}
+
+// ended looks at the clock as well: in a process that was stopped for a while,
+// the timer of ctx may not have fired yet.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if wouldExpire(ctx, 0) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 func statusOf(r *Response, err error) int {

@@ -24,7 +24,9 @@
 // Close has provably not acted on them: after a 429 and when no connection
 // came about. Every other failure of a write is an [*UnknownOutcomeError],
 // because Close has no idempotency key and a repeated POST makes a second
-// record: the caller must look before it tries again.
+// record: the caller must look before it tries again. The end of a context
+// therefore keeps a write from being sent, but does not cut one that was: that
+// ends with its answer or by [Options].Timeout.
 //
 // # Errors
 //

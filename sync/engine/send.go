@@ -16,6 +16,9 @@ import (
 // the order inside a batch does not matter, except that deletes of children
 // are superfluous once their lead is gone.
 func (r *round) send(ctx context.Context) error {
+	// What has not begun by then is not begun any more: see times.
+	ctx, cancel := context.WithDeadline(ctx, r.times.send)
+	defer cancel()
 	look := &lastLook{Engine: r.Engine}
 	g, ctx := errgroup.WithContext(withLastLook(ctx, look.allow))
 	g.SetLimit(r.Workers)
@@ -30,12 +33,14 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 	c.Keep = false
 	var answer mapping.Remote
 	var err error
-	switch in.Action {
-	case reconcile.Create:
+	switch {
+	case ctx.Err() != nil:
+		err = &CallError{Class: "limited", Message: "not sent: the time for it was over"}
+	case in.Action == reconcile.Create:
 		answer, err = r.Remote.Create(ctx, st.Type, in.Sent, in.Marker)
-	case reconcile.Update:
+	case in.Action == reconcile.Update:
 		answer, err = r.Remote.Update(ctx, st.Type, st.CloseID, in.Sent)
-	case reconcile.Delete:
+	case in.Action == reconcile.Delete:
 		err = r.Remote.Delete(ctx, st.Type, st.CloseID)
 	}
 	// The answer is kept even if the time for sending is over.

@@ -276,7 +276,7 @@ func (w *writing) markAgain(ctx context.Context) error {
 // NextDue tells how long until a mark is due: 0 for now, false for none.
 func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
 	var wait *float64
-	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until)) - closesync.clock())::float8
+	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until, closesync.clock())) - closesync.clock())::float8
 		FROM closesync.dirty m WHERE connection = $1 AND not_before < 'infinity'
 		  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($2)))`,
 		s.id, s.onlyUsable()).Scan(&wait)

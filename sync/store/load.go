@@ -135,8 +135,8 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 		return nil
 	}
 	rows, err := tx.Query(ctx, fmt.Sprintf(`
-		SELECT t.%[2]s::text, t.xmin::text::bigint, coalesce(t.%[4]s::text, ''), to_jsonb(t)::text FROM %[1]s t
-		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s FOR UPDATE`, t.name, t.key, t.keyCast, t.closeID), keys)
+		SELECT t.%[2]s::text, t.xmin::text::bigint, coalesce(t.%[4]s::text, ''), %[5]s FROM %[1]s t
+		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s FOR UPDATE`, t.name, t.key, t.keyCast, t.closeID, t.json()), keys)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 	return s.resolveParents(ctx, tx, t, states)
 }
 
-// record makes a Record of a row as to_jsonb gives it. References hold local
+// record makes a Record of a row as table.json gives it. References hold local
 // keys until resolveParents.
 func (t *table) record(row []byte) (mapping.Record, error) {
 	var raw map[string]jsontext.Value

@@ -40,9 +40,9 @@ const keyBatch = 5000
 func (s *Store) keyRows(ctx context.Context, tx pgx.Tx, t *table) error {
 	for last := int64(0); ; {
 		rows, err := tx.Query(ctx, fmt.Sprintf(`
-			SELECT r.id, r.local_key, to_jsonb(t)::text FROM closesync.records r JOIN %[1]s t ON t.%[2]s = r.local_key::%[3]s
+			SELECT r.id, r.local_key, %[4]s FROM closesync.records r JOIN %[1]s t ON t.%[2]s = r.local_key::%[3]s
 			WHERE r.connection = $1 AND r.object_type = $2 AND r.existed AND r.close_id IS NULL AND r.state = 'synced' AND r.id > $3 ORDER BY r.id LIMIT $4`,
-			t.name, t.key, t.keyCast), s.id, t.object.Type, last, keyBatch)
+			t.name, t.key, t.keyCast, t.json()), s.id, t.object.Type, last, keyBatch)
 		if err != nil {
 			return err
 		}

@@ -124,3 +124,14 @@ func (t *table) all() []column {
 	}
 	return append(append([]column(nil), t.columns...), *t.custom)
 }
+
+// json is the expression for the mapped columns of a row "t" as one object. No
+// other column is read: what it holds is none of the worker's business, and
+// jsonb may have no room for it.
+func (t *table) json() string {
+	var names []string
+	for _, c := range t.all() {
+		names = append(names, "t."+c.name)
+	}
+	return "(SELECT to_jsonb(x) FROM (SELECT " + strings.Join(names, ", ") + ") x)::text"
+}

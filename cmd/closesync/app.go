@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,8 +93,26 @@ func startable(cfg *config.Config) error {
 			return usageError("%s", noKey(c))
 		}
 	}
-	_, err := objects(cfg)
-	return err
+	return tablesOfOne(cfg)
+}
+
+// tablesOfOne refuses two connections over the same tables: each would take the
+// capture of local changes from the other and link the other's rows. The
+// objects of the config are those of every connection.
+func tablesOfOne(cfg *config.Config) error {
+	bound, err := objects(cfg)
+	if err != nil || len(cfg.Connections) < 2 || len(bound) == 0 {
+		return err
+	}
+	var names, tables []string
+	for _, c := range cfg.Connections {
+		names = append(names, c.Name)
+	}
+	for _, t := range enabled(bound) {
+		tables = append(tables, bound[t].Table.Schema+"."+bound[t].Table.Name)
+	}
+	return usageError("connections %s would share the tables %s: run one worker with its own config and DATABASE_URL for each, and leave one connection in this file (closesync connection remove NAME)",
+		strings.Join(names, ", "), strings.Join(tables, ", "))
 }
 
 func limits(g config.Guards) reconcile.Limits {

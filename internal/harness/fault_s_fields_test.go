@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"closesync/sync/closetest"
 )
 
 func TestFault_S22_RemovedCustomFieldKeepsLocalValues(t *testing.T) {
@@ -74,4 +76,35 @@ func TestFault_S23_FieldInConversionRests(t *testing.T) {
 	w.Tail()
 	w.Audit()
 	require.NotEmpty(t, w.Get("SELECT custom ->> $2 FROM crm.leads WHERE close_id = $1", id, field))
+}
+
+// Close's list of custom fields fails. The record with an emptied one waits for
+// it; nobody else does.
+func TestFault_S22_AFailingListHoldsUpNobodyElse(t *testing.T) {
+	w := rested(t, 61, 4)
+	field, err := w.Close.AddCustomField("lead", map[string]any{"name": "Notes", "type": "text"})
+	require.NoError(t, err)
+	emptied := w.Get("SELECT close_id FROM crm.leads WHERE id = 1")
+	innocent := w.Get("SELECT close_id FROM crm.leads WHERE id = 2")
+	require.NoError(t, w.Close.Update(emptied, map[string]any{"custom." + field: "text"}))
+	w.Tail()
+	w.Close.Fault(closetest.Fault{Path: "/custom_field/", Kind: closetest.FaultStatus, Status: 500})
+	require.NoError(t, w.Close.Update(emptied, map[string]any{"custom." + field: nil}))
+	w.SQL("UPDATE crm.leads SET description = 'innocent' WHERE id = 2")
+	ctx := context.Background()
+	_, _, err = w.Engine.Tail(ctx)
+	require.NoError(t, err)
+	for range 3 {
+		_, err = w.Engine.Run(ctx)
+		require.NoError(t, err)
+	}
+	got, _ := w.Close.Get(innocent)
+	require.Equal(t, "innocent", got["description"])
+	filled := "SELECT count(*) FROM crm.leads WHERE close_id = $1 AND custom::text LIKE '%text%'"
+	require.Equal(t, "1", w.Get(filled, emptied), "empty or removed: not known yet")
+	w.Close.ClearFaults()
+	require.Eventually(t, func() bool {
+		_, err := w.Engine.Run(ctx)
+		return err == nil && w.Get(filled, emptied) == "0"
+	}, waitLong, waitStep)
 }

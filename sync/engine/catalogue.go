@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"sync"
+	"time"
 
 	"closesync/mapping"
 	"closesync/sync/reconcile"
@@ -68,7 +68,7 @@ func (r *round) resting(st *State) (map[string]bool, bool) {
 			sure = sure && known
 		}
 	}
-	if !sure {
+	if !sure && !r.unlisted {
 		r.doubt.Store(true)
 	}
 	return paused, sure
@@ -88,17 +88,29 @@ func emptiesCustom(p reconcile.Plan) bool {
 	return false
 }
 
+// awaitFields puts a record off until the definitions were listed: the next
+// round does so, or a later one where Close does not give them now.
+func (r *round) awaitFields(c *Claim) {
+	if r.unlisted {
+		c.Retry = backoff(c.Attempts)
+		return
+	}
+	r.doubt.Store(true)
+	c.Retry = time.Microsecond
+}
+
 // knowFields reads the definitions after the readings of a round that follows
 // one in which a custom field was found empty, so that what is missing in
-// them is known to be empty and not removed.
-func (r *round) knowFields(ctx context.Context) error {
+// them is known to be empty and not removed. Where that fails, only the records
+// that need the definitions wait.
+func (r *round) knowFields(ctx context.Context) {
 	if !r.doubt.Swap(false) {
-		return nil
+		return
 	}
 	if err := r.Reference(ctx); err != nil {
-		r.doubt.Store(true)
-		return fmt.Errorf("custom fields: %w", err)
+		r.unlisted = true
+		r.Logger.WarnContext(ctx, "Close's custom fields cannot be listed now; records with an emptied one wait", "problem", err)
+		return
 	}
 	r.knows = true
-	return nil
 }

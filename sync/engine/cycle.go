@@ -93,6 +93,7 @@ type round struct {
 	present   Present
 	ending    []int64 // records of the present type that Close says are gone
 	knows     bool    // the custom fields were listed after the readings
+	unlisted  bool    // they could not be
 	sends     []*State
 	unsettled []unsettled
 }
@@ -114,9 +115,7 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err := r.knowRelatives(ctx); err != nil {
 		return err
 	}
-	if err := r.knowFields(ctx); err != nil {
-		return err
-	}
+	r.knowFields(ctx)
 	if err := r.knowScope(ctx, claims); err != nil {
 		return err
 	}
@@ -182,7 +181,7 @@ func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error
 		for i := range claims {
 			one := &round{Engine: r.Engine, times: r.times, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
 				told: r.told, crossings: r.crossings, creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
-				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows}
+				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows, unlisted: r.unlisted}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {
 				return err
 			}

@@ -105,7 +105,7 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 	}
 	paused, sure := r.pausedFields(st, c)
 	if !sure {
-		c.Retry = time.Microsecond
+		r.awaitFields(c)
 		return nil
 	}
 	in := reconcile.Input{Base: st.Base, Local: st.Local, Take: r.choices[st.ID], Paused: paused}
@@ -144,8 +144,7 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 		}
 	}
 	if emptiesCustom(plan) && !r.knows {
-		r.doubt.Store(true)
-		c.Retry = time.Microsecond
+		r.awaitFields(c)
 		return nil
 	}
 	if (plan.Remote == reconcile.Create || (plan.Local == reconcile.Create && st.Base == nil)) && !r.mayCreate() {

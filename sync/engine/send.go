@@ -104,7 +104,7 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 	if !sure || emptiesCustom(plan) {
 		// The answer alone does not tell an empty field from a removed one: the
 		// next cycle asks and takes the answer's other news too.
-		c.Retry = time.Microsecond
+		r.awaitFields(c)
 		plan = reconcile.Plan{Base: base}
 	}
 	out := &Outcome{Plan: plan, Status: Synced, Version: answer.Version, Hash: mapping.Hash(answer.Record), Cause: Cause{"intent": in.ID}, Parked: map[string]string{}, Learned: learned}

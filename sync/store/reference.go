@@ -13,29 +13,31 @@ import (
 // read stays.
 func (s *Store) SaveReference(ctx context.Context, r engine.Reference) error {
 	return s.tx(ctx, func(tx pgx.Tx) error {
-		if err := mirror(ctx, tx, "users", []string{"email", "first_name", "last_name", "active"}, r.Users, func(u engine.User) []any {
+		if err := mirror(ctx, tx, "users", true, []string{"email", "first_name", "last_name", "active"}, r.Users, func(u engine.User) []any {
 			return []any{u.ID, u.Email, u.FirstName, u.LastName, u.Active}
 		}); err != nil {
 			return err
 		}
-		if err := mirror(ctx, tx, "lead_statuses", []string{"label"}, r.LeadStatuses, func(l engine.LeadStatus) []any { return []any{l.ID, l.Label} }); err != nil {
+		if err := mirror(ctx, tx, "lead_statuses", true, []string{"label"}, r.LeadStatuses, func(l engine.LeadStatus) []any { return []any{l.ID, l.Label} }); err != nil {
 			return err
 		}
-		if err := mirror(ctx, tx, "pipelines", []string{"name"}, r.Pipelines, func(p engine.Pipeline) []any { return []any{p.ID, p.Name} }); err != nil {
+		if err := mirror(ctx, tx, "pipelines", true, []string{"name"}, r.Pipelines, func(p engine.Pipeline) []any { return []any{p.ID, p.Name} }); err != nil {
 			return err
 		}
-		if err := mirror(ctx, tx, "opportunity_statuses", []string{"label", "type", "pipeline_id", "position"}, r.Opportunities, func(o engine.OpportunityStatus) []any {
+		if err := mirror(ctx, tx, "opportunity_statuses", true, []string{"label", "type", "pipeline_id", "position"}, r.Opportunities, func(o engine.OpportunityStatus) []any {
 			return []any{o.ID, o.Label, o.Type, o.PipelineID, o.Position}
 		}); err != nil {
 			return err
 		}
-		return mirror(ctx, tx, "custom_fields", []string{"object_type", "name", "type", "multiple", "choices"}, r.CustomFields, func(c engine.CustomField) []any {
+		return mirror(ctx, tx, "custom_fields", !r.Incomplete, []string{"object_type", "name", "type", "multiple", "choices"}, r.CustomFields, func(c engine.CustomField) []any {
 			return []any{c.ID, c.ObjectType, c.Name, c.Type, c.Multiple, c.Choices}
 		})
 	})
 }
 
-func mirror[T any](ctx context.Context, tx pgx.Tx, name string, columns []string, list []T, values func(T) []any) error {
+// mirror makes a table hold a list. whole says that nothing is missing in it, so
+// that what is not there has to go.
+func mirror[T any](ctx context.Context, tx pgx.Tx, name string, whole bool, columns []string, list []T, values func(T) []any) error {
 	if list == nil {
 		return nil
 	}
@@ -60,6 +62,9 @@ func mirror[T any](ctx context.Context, tx pgx.Tx, name string, columns []string
 		if _, err := tx.Exec(ctx, "INSERT INTO "+target+" AS t ("+names+") VALUES ("+params+") ON CONFLICT (close_id) DO UPDATE SET "+set+" WHERE "+differ, v...); err != nil {
 			return err
 		}
+	}
+	if !whole {
+		return nil
 	}
 	_, err := tx.Exec(ctx, "DELETE FROM "+target+" WHERE close_id <> ALL ($1)", ids)
 	return err

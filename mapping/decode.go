@@ -240,6 +240,11 @@ func (r *reading) takeField(name string, value []byte) error {
 	}
 	v, err := r.canon(f, value)
 	if err == nil {
+		if reason := f.Limit.refuses(v); reason != "" {
+			err = &FieldError{f.Close, reason}
+		}
+	}
+	if err == nil {
 		r.Record[f.Close] = v
 		return nil
 	}

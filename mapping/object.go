@@ -53,6 +53,8 @@ type Field struct {
 	Policy     Policy   // "" inherits the object's
 	Parent     string   // object type a Reference points at
 	Identity   []string // keys of a list item that are written back; others Close derives
+	Open       bool     // Kind is that of the column, see Meet
+	Limit      Limit    // what the column holds
 }
 
 // DeleteRule is what a deletion in Close does to the row.

@@ -133,13 +133,10 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		return nil, &exitError{exitUsage, err}
 	}
 	cn.client = client
-	bound, err := objects(a.cfg)
-	if err != nil {
-		return nil, err
-	}
 	if cn.store, err = o.openStore(ctx, a.cfg, a.pool, c.Name); err != nil {
 		return nil, err
 	}
+	bound := cn.store.Objects()
 	all, err := cn.introduce(ctx)
 	if err != nil {
 		return nil, err

@@ -196,12 +196,7 @@ func (r *round) takeReading(o *mapping.Object, st *State, c *Claim, rd Reading, 
 		waitForCreate(st, c)
 		return false
 	}
-	// A field of an impossible type says nothing: it must not look empty.
-	for name := range remote.Invalid {
-		if v, ok := st.Base[name]; ok {
-			remote.Record[name] = v
-		}
-	}
+	heedUnfit(st, remote, in)
 	o.FillMissing(remote.Record, st.Base, st.Local.Record)
 	in.Remote = reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}
 	return true
@@ -212,7 +207,7 @@ func (r *round) takeReading(o *mapping.Object, st *State, c *Claim, rd Reading, 
 func (r *round) pausedFields(st *State, c *Claim) (map[string]bool, bool) {
 	paused, sure := r.resting(st)
 	if staysParked(st, c) {
-		for f := range st.Parked {
+		for f := range refusedFields(st.Parked) {
 			paused[f] = true
 		}
 	}
@@ -231,9 +226,11 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}, Whole: true}
 	if staysParked(st, c) {
-		out.Parked, out.Error, out.Class = maps.Clone(st.Parked), st.Error, st.Class
-		out.Status = Errored
+		if out.Parked = refusedFields(st.Parked); len(out.Parked) > 0 {
+			out.Status, out.Error, out.Class = Errored, st.Error, st.Class
+		}
 	}
+	out.parkUnfit(rd.Remote.Invalid)
 	if in.Remote.Exists {
 		out.Version, out.Hash = rd.Remote.Version, mapping.Hash(rd.Remote.Record)
 	}

@@ -73,8 +73,28 @@ func kept(f mapping.Field, writes []Write, value mapping.Value) int {
 	return n
 }
 
+// news counts how often a write sent another value than the one before.
+func news(f mapping.Field, writes []Write, value mapping.Value) int {
+	n := 0
+	var before mapping.Value
+	for _, w := range writes {
+		sent, ok := w.Sent[f.Close]
+		if ok && !mapping.Same(f, sent, before) {
+			n, before = n+1, sent
+		}
+	}
+	if mapping.Same(f, value, before) {
+		return 0
+	}
+	return n
+}
+
 // futile says why it is of no use to send a field again; "" if it may be.
-func futile(f mapping.Field, writes []Write, value, now mapping.Value) string {
+// edited: somebody changed the row here since the last decision.
+func futile(f mapping.Field, writes []Write, value, now mapping.Value, edited bool) string {
+	if n := news(f, writes, value); n >= loopLimit && !edited {
+		return fmt.Sprintf("is changed here whenever the row is written, %d times within %s: a trigger of the table does that", n, loopWindow)
+	}
 	if n := turns(f, writes, now); n >= loopLimit {
 		return fmt.Sprintf("is changed in Close after each of our writes, %d times within %s: something there and something here write it in turns", n, loopWindow)
 	}
@@ -97,7 +117,7 @@ func (r *round) parkFutile(o *mapping.Object, st *State, c *Claim, in reconcile.
 		if !ok {
 			continue
 		}
-		if reason := futile(f, r.writes[st.ID], v, in.Remote.Record.Get(name)); reason != "" {
+		if reason := futile(f, r.writes[st.ID], v, in.Remote.Record.Get(name), !c.LocalAt.IsZero()); reason != "" {
 			out.Parked[name] = reason
 			reasons = append(reasons, name+" "+reason)
 			delete(out.Plan.RemoteSet, name)

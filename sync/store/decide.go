@@ -264,13 +264,13 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		}
 		switch o.Plan.Local {
 		case reconcile.Create:
-			inserts = append(inserts, &rowWrite{st, "", o.Plan.LocalSet, closes})
+			inserts = append(inserts, &rowWrite{state: st, record: o.Plan.LocalSet, closes: closes})
 		case reconcile.Update:
 			rec := st.Local.Record.Clone()
 			for k, v := range o.Plan.LocalSet {
 				rec[k] = v
 			}
-			updates = append(updates, &rowWrite{st, st.LocalKey, rec, closes})
+			updates = append(updates, &rowWrite{st, st.LocalKey, rec, closes, o.Plan.LocalSet})
 		case reconcile.Delete:
 			if o.Move != "" {
 				if err := w.move(ctx, t.object.Type, st, o.Move); err != nil {
@@ -287,7 +287,7 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 				continue // a link's id goes to its row after the pause; an ended one never
 			}
 			if st.Local.Exists && st.Unreadable == "" && (st.Mislabelled || (o.CloseID != "" && o.CloseID != st.CloseID)) {
-				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes})
+				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes, nil})
 			}
 		}
 	}
@@ -299,6 +299,9 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		return err
 	}
 	if err := w.updateRows(ctx, w.tx, t, updates, parents); err != nil {
+		return err
+	}
+	if err := w.heedTriggers(ctx, t, append(fresh, updates...)); err != nil {
 		return err
 	}
 	if err := w.deleteParents(ctx, t, deletes); err != nil {

@@ -32,9 +32,12 @@ func (s *Store) Inspect() []TableProblem {
 		if len(t.missing) > 0 {
 			add("has no column %s", strings.Join(t.missing, ", "))
 		}
+		if len(t.retyped) > 0 {
+			add("has another type of column %s than when the worker started: restart it", strings.Join(t.retyped, ", "))
+		}
 		for _, c := range t.columns {
 			if !fits(c) {
-				add("column %s is %s, which cannot hold %s", c.field.Column, c.cast, c.field.Close)
+				add("column %s is %s, which cannot hold %s", c.field.Column, c.exact, c.field.Close)
 			}
 		}
 		if t.newKey == "" && t.keyCast != "text" {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -18,6 +20,7 @@ type rowWrite struct {
 	key    string         // "" for one to be made
 	record mapping.Record // every known field, references as Close ids
 	closes string         // Close id to store; "" stores NULL
+	set    mapping.Record // the fields to write over; a new row gets them all
 }
 
 // cell gives a column's text for a record. parents maps Close ids to local
@@ -42,7 +45,8 @@ func (c column) cell(r mapping.Record, parents map[string]map[string]string) (st
 		}
 		return text, ok
 	}
-	return mapping.ColumnText(v)
+	text, ok := mapping.ColumnText(v)
+	return text, ok || c.blank
 }
 
 // customJSON is the jsonb of every custom field without a column of its own.
@@ -132,14 +136,51 @@ func (t *table) makeKeys(ctx context.Context, tx pgx.Tx, list []*rowWrite) error
 	return nil
 }
 
-// updateRows writes rows over. They are locked and read in this transaction,
-// so that columns nobody changes are written as they are.
+// updateRows writes rows over, each only in the columns of its changed fields:
+// what nobody changed stays as its owner wrote it. The rows are locked and read
+// in this transaction.
 func (s *Store) updateRows(ctx context.Context, tx pgx.Tx, t *table, list []*rowWrite, parents map[string]map[string]string) error {
-	if len(list) == 0 {
-		return nil
-	}
 	sort.Slice(list, func(i, j int) bool { return list[i].key < list[j].key })
-	columns := t.all()
+	alike := map[string][]*rowWrite{}
+	for _, row := range list {
+		alike[t.columnSet(row.set)] = append(alike[t.columnSet(row.set)], row)
+	}
+	for _, columns := range slices.Sorted(maps.Keys(alike)) {
+		if err := s.updateColumns(ctx, tx, t, alike[columns], parents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changed are the columns that a change of the fields in set writes.
+func (t *table) changed(set mapping.Record) []column {
+	var list []column
+	for _, c := range t.columns {
+		if _, ok := set[c.field.Close]; ok {
+			list = append(list, c)
+		}
+	}
+	for name := range set {
+		if t.custom != nil && mapping.IsCustom(name) && !t.hasColumn(name) {
+			return append(list, *t.custom)
+		}
+	}
+	return list
+}
+
+// columnSet names the columns that changed gives.
+func (t *table) columnSet(set mapping.Record) string {
+	var names []string
+	for _, c := range t.changed(set) {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ",")
+}
+
+// updateColumns writes rows over that change in the same columns.
+func (s *Store) updateColumns(ctx context.Context, tx pgx.Tx, t *table, list []*rowWrite, parents map[string]map[string]string) error {
+	columns := t.changed(list[0].set)
 	keys := make([]string, len(list))
 	closes := make([]*string, len(list))
 	args := []any{keys, closes}

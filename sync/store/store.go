@@ -90,7 +90,27 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.Refresh(ctx); err != nil {
 		return nil, err
 	}
+	s.meetColumns()
 	return s, nil
+}
+
+// Objects are those of Options, with what their columns say about the fields.
+func (s *Store) Objects() map[string]*mapping.Object { return s.objects }
+
+// meetColumns settles once what kind of values the fields hold whose columns
+// decide that: both sides must compare by the same.
+func (s *Store) meetColumns() {
+	for _, t := range s.tableSet() {
+		for i := range t.columns {
+			c := &t.columns[i]
+			for j := range t.object.Fields {
+				if f := &t.object.Fields[j]; f.Close == c.field.Close {
+					f.Meet(c.typname, c.exact)
+					c.field = *f
+				}
+			}
+		}
+	}
 }
 
 // Refresh reads the catalogue of the mapped tables again: columns come, go and

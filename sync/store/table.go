@@ -12,43 +12,52 @@ import (
 
 // column is one mapped column as the database has it now.
 type column struct {
-	field mapping.Field
-	name  string
-	cast  string // type name for a cast, from format_type
-	json  bool   // json or jsonb
-	empty string // what a not-null json column holds when the field is empty
+	field   mapping.Field
+	name    string
+	cast    string // type name for a cast; it has no length, for a cast to one cuts what is longer
+	exact   string // with length and precision, from format_type
+	typname string
+	json    bool   // json or jsonb
+	blank   bool   // a not-null text column: empty text stands for the empty field
+	empty   string // what a not-null json column holds when the field is empty
 }
 
 // table is a mapped table as the database has it now, with the SQL built from
 // it. All statements on mapped tables are built in this file and rows.go.
 type table struct {
-	object  *mapping.Object
-	name    string // quoted
-	key     string // quoted
-	keyCast string
-	closeID string // quoted
-	columns []column
-	custom  *column
-	missing []string // mapped columns the table does not have (fault C14)
-	stored  []string // quoted: every column that is not computed
-	newKey  string   // expression that makes a key; "" if the table has none
+	object   *mapping.Object
+	name     string // quoted
+	key      string // quoted
+	keyCast  string
+	closeID  string // quoted
+	columns  []column
+	custom   *column
+	missing  []string // mapped columns the table does not have (fault C14)
+	retyped  []string // columns of custom fields that hold another kind of values than at the start
+	stored   []string // quoted: every column that is not computed
+	newKey   string   // expression that makes a key; "" if the table has none
+	rewrites bool     // a trigger of the user's may change what is written
 }
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 
 const tableSQL = `
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.attnotnull, a.attidentity <> '',
+SELECT a.attname, format_type(a.atttypid, -1), format_type(a.atttypid, a.atttypmod), t.typname, a.attnotnull, a.attidentity <> '',
        coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated <> ''
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
+// rewritesSQL looks for row triggers that run before the write (bits 0 and 1 of
+// tgtype).
+const rewritesSQL = `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgtype & 3 = 3)`
+
 type columnInfo struct {
-	Name, Cast, Type  string
-	NotNull, Identity bool
-	Default           string
-	Generated         bool
+	Name, Cast, Exact, Type string
+	NotNull, Identity       bool
+	Default                 string
+	Generated               bool
 }
 
 func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error) {
@@ -80,6 +89,9 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		return nil, fmt.Errorf("%w: %s has no column %q for the Close id", ErrNoTable, o.Table, o.CloseID)
 	}
 	t.keyCast = key.Cast
+	if err := q.QueryRow(ctx, rewritesSQL, name).Scan(&t.rewrites); err != nil {
+		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
+	}
 	switch {
 	case key.Identity:
 		t.newKey = fmt.Sprintf("nextval(pg_get_serial_sequence(%s, %s))", literal(name), literal(o.Key))
@@ -90,6 +102,10 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		c, ok := found[f.Column]
 		if !ok {
 			t.missing = append(t.missing, f.Column)
+			continue
+		}
+		if kind, ok := mapping.KindForColumn(c.Type); f.Open && (!ok || kind != f.Kind) {
+			t.retyped = append(t.retyped, f.Column)
 			continue
 		}
 		t.columns = append(t.columns, newColumn(f, c))
@@ -103,15 +119,12 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 }
 
 func newColumn(f mapping.Field, c columnInfo) column {
-	col := column{field: f, name: quote(f.Column), cast: c.Cast, json: c.Type == "json" || c.Type == "jsonb"}
-	if f.Kind == mapping.Any {
-		if k, ok := mapping.KindForColumn(c.Type); ok {
-			col.field.Kind = k
-		}
-	}
+	col := column{field: f, name: quote(f.Column), cast: c.Cast, exact: c.Exact, typname: c.Type, json: c.Type == "json" || c.Type == "jsonb"}
 	if col.json && c.NotNull {
 		col.empty = "[]"
 	}
+	kind, known := mapping.KindForColumn(c.Type)
+	col.blank = c.NotNull && known && kind == mapping.Text && f.Kind != mapping.Reference && c.Type != "uuid"
 	return col
 }
 

@@ -95,7 +95,11 @@ func (s *Store) writeBack(ctx context.Context, tx pgx.Tx, entries []undoEntry) e
 	if err != nil {
 		return err
 	}
-	if err := s.updateRows(ctx, tx, t, []*rowWrite{{st, st.LocalKey, rec, st.CloseID}}, parents); err != nil {
+	set := mapping.Record{}
+	for _, e := range entries {
+		set[e.Field] = rec.Get(e.Field)
+	}
+	if err := s.updateRows(ctx, tx, t, []*rowWrite{{st, st.LocalKey, rec, st.CloseID, set}}, parents); err != nil {
 		return err
 	}
 	return s.markLocalAt(ctx, tx, first.ObjectType, map[string]time.Time{st.LocalKey: time.Now()})

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+// unfitPrefix begins the reason why a field rests of which Close holds a value
+// that its column cannot hold, or that is not of the field's type (fault A15).
+// Unlike what Close refused, it ends with the next reading that fits.
+const unfitPrefix = "Close holds a value that does not fit: "
+
+// heedUnfit takes the fields with unfit values out of the merge. They say
+// nothing, and must not look empty; an edit made here waits, because it would
+// overwrite what nobody here has seen.
+func heedUnfit(st *State, remote mapping.Remote, in *reconcile.Input) {
+	for name := range remote.Invalid {
+		if v, ok := st.Base[name]; ok {
+			remote.Record[name] = v
+		}
+		in.Paused[name] = true
+	}
+}
+
+// refusedFields are the parked fields that Close refused.
+func refusedFields(parked map[string]string) map[string]string {
+	refused := map[string]string{}
+	for name, reason := range parked {
+		if !strings.HasPrefix(reason, unfitPrefix) {
+			refused[name] = reason
+		}
+	}
+	return refused
+}
+
+// parkUnfit notes the unfit fields of a reading. The others go on.
+func (o *Outcome) parkUnfit(invalid map[string]string) {
+	if len(invalid) == 0 {
+		return
+	}
+	for name, reason := range invalid {
+		o.Parked[name] = unfitPrefix + reason
+	}
+	o.Status = Errored
+	if o.Error != "" && !strings.Contains(o.Error, unfitPrefix) {
+		return // Close's own words come first; the fields are all in why
+	}
+	var reasons []string
+	for _, name := range slices.Sorted(maps.Keys(o.Parked)) {
+		reasons = append(reasons, o.Parked[name])
+	}
+	o.Error, o.Class = strings.Join(reasons, "; "), "value"
+}

@@ -141,3 +141,17 @@ func fields(pairs ...string) []mapping.FieldConfig {
 	}
 	return list
 }
+
+// What refers to records of a type that only goes to Close does not ask for
+// them again and again.
+func TestFault_S15_ReferencesToATypeThatOnlyGoesToClose(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 1507, Leads: 5}, Objects: []config{{Type: "contact", Direction: "to_close"}}})
+	w.Load()
+	w.Settle()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.dirty"))
+	require.Equal(t, fmt.Sprint(len(w.Close.List("opportunity"))), w.Get("SELECT count(*) FROM crm.opportunities"))
+	before := w.Get("SELECT string_agg(xmin::text, ' ' ORDER BY id) FROM crm.opportunities")
+	w.Audit()
+	require.Equal(t, before, w.Get("SELECT string_agg(xmin::text, ' ' ORDER BY id) FROM crm.opportunities"))
+}

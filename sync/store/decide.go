@@ -266,6 +266,9 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		case reconcile.Create:
 			inserts = append(inserts, &rowWrite{state: st, record: o.Plan.LocalSet, closes: closes})
 		case reconcile.Update:
+			if len(o.Plan.LocalSet) == 0 && !st.Mislabelled && (o.CloseID == "" || o.CloseID == st.CloseID) {
+				continue // all that it changes was put off
+			}
 			rec := st.Local.Record.Clone()
 			for k, v := range o.Plan.LocalSet {
 				rec[k] = v

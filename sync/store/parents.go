@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"closesync/mapping"
 	"closesync/sync/engine"
 	"closesync/sync/reconcile"
 )
@@ -34,6 +35,9 @@ func (w *writing) wantParents(ctx context.Context, t *table, states []*engine.St
 		var fetch []string
 		for id, list := range missing {
 			why, stuck := parked[id]
+			if w.objects[f.Parent].Direction == mapping.ToClose {
+				why, stuck = "records of its type do not come from Close", true
+			}
 			if !stuck {
 				fetch = append(fetch, id)
 			}

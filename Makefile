@@ -55,6 +55,14 @@ faults: postgres ## Run the tests of every fault and print which test covers whi
 fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)
 
+.PHONY: sim
+sim: postgres ## Play ten thousand random scenarios of the whole worker; SIM_FLAGS='-sim.from=20001' picks others
+	go test -count=1 -timeout 6h -run 'TestSim$$' -v ./internal/sim -sim.count=10000 $(SIM_FLAGS)
+
+.PHONY: sim-long
+sim-long: postgres ## Play a hundred thousand of them
+	go test -count=1 -timeout 60h -run 'TestSim$$' -v ./internal/sim -sim.count=100000 $(SIM_FLAGS)
+
 .PHONY: laws
 laws: ## Check the laws of merging on five million random cases
 	go test ./sync/reconcile -run Laws -count=1 -laws.cases=5000000

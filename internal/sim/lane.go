@@ -54,7 +54,7 @@ func prepare(ctx context.Context, dsn string) error {
 	if err := migrations.Up(ctx, pool); err != nil {
 		return err
 	}
-	_, err = pool.Exec(ctx, virtualClock)
+	_, err = pool.Exec(ctx, virtualClock+watchers)
 	return err
 }
 
@@ -90,7 +90,7 @@ func NewLane(t testing.TB) *Lane {
 const resetTables = `
 SELECT string_agg(sql, ' ') FROM (
   SELECT format('DELETE FROM %s;', c.oid::regclass) AS sql, 1 AS place FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname IN ('closesync', 'crm') AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN ('connections', 'schema_version')
+  WHERE n.nspname IN ('closesync', 'crm', 'sim') AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN ('connections', 'schema_version')
   UNION ALL
   SELECT format('SELECT setval(%L, 1, false);', c.oid::regclass), 2 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname IN ('closesync', 'crm') AND c.relkind = 'S' AND c.relname !~ '^(connections|schema_version)_' ORDER BY 2) v`

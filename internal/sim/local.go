@@ -174,7 +174,7 @@ func (w *World) localSet(ctx context.Context, s *session, r *rec, st Step) error
 	}
 	x := write{side: Local, rec: r, field: st.Field, do: st.Do, token: token, value: w.canon(r.Type, st.Field, v)}
 	x.before, err = w.update(ctx, s, r, key, st.Field, v)
-	if err == nil {
+	if err == nil && x.before != x.value {
 		s.pending = append(s.pending, x)
 	}
 	return ignoreNoRows(err)

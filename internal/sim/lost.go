@@ -75,16 +75,16 @@ func (w *World) fieldWriteLives(s *sides, archive []kept, x *write) bool {
 	if (local != nil && same(local.record.Get(name))) || (there != nil && same(there.record.Get(name))) {
 		return true
 	}
-	for _, later := range x.rec.writes {
-		if later.n <= x.n {
-			continue
-		}
-		ends := later.do == "delete" || later.do == "merge"
+	for _, other := range x.rec.writes {
+		ends := other.do == "delete" || other.do == "merge"
 		switch {
-		case later.side == x.side && (ends || later.field == x.field):
+		case other.side == x.side && other.n > x.n && (ends || other.field == x.field):
 			return true
-		case ends && same(later.last.Get(name)), later.field == x.field && same(later.before):
-			return true // it was seen there when it was replaced
+		case other.side == x.side:
+		case ends && same(other.last.Get(name)), other.field == x.field && same(other.before):
+			// It was seen there when it was replaced: before, if x only put back
+			// what everybody had agreed on.
+			return true
 		}
 	}
 	return slices.ContainsFunc(archive, func(k kept) bool {

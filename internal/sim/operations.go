@@ -23,12 +23,16 @@ func (w *World) worker(name string) *proc {
 	return p
 }
 
+// pollsOf is at how many streams or catalogues of Close an operation looks.
+var pollsOf = map[string]int{"tail": 1, "search": 3, "audit": 8, "load": 12, "check": 8, "reference": 8}
+
 // operate begins an operation of a worker.
 func (w *World) operate(name, verb string, stop int, f func(ctx context.Context, p *proc) error) *task {
 	p := w.worker(name)
 	if p.booting {
 		return nil
 	}
+	w.polls += pollsOf[verb]
 	return w.begin(name+" "+verb, p, stop, func(ctx context.Context) error {
 		if err := p.boot(ctx); err != nil {
 			return err
@@ -81,7 +85,7 @@ func (w *World) operation(st Step) func(ctx context.Context, p *proc) error {
 		case "reference":
 			return p.engine.Reference(ctx)
 		case "load":
-			return errors.Join(p.engine.Reference(ctx), p.engine.Backfill(ctx, nil))
+			return p.engine.Backfill(ctx, nil)
 		case "check":
 			return p.check(ctx)
 		}

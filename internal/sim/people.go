@@ -127,6 +127,9 @@ func (w *World) closeSet(r *rec, id string, record map[string]any, st Step) erro
 		v = json.RawMessage(old)
 	}
 	x.value = w.canon(r.Type, st.Field, v)
+	if x.value == x.before {
+		return nil
+	}
 	err := w.Close.Update(id, map[string]any{name: v})
 	if err == nil {
 		w.wrote(x)

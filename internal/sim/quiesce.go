@@ -10,7 +10,7 @@ import (
 func (w *World) rest() {
 	w.say("--- coming to rest")
 	w.resting, w.crashAt = true, 0
-	w.Close.ClearFaults()
+	w.clearFaults()
 	w.endSessions()
 	w.finishTasks()
 	limit, until := 50+20*w.ops, w.lane.now.Add(24*time.Hour)
@@ -56,26 +56,28 @@ func (w *World) finishTasks() {
 // calm works until a whole round of everything a worker does by itself finds
 // nothing; false if that takes too long.
 func (w *World) calm(limit int, until time.Time) bool {
-	for quiet := 0; quiet < 2; {
+	for first := true; ; first = false {
 		before := w.activity()
 		w.lane.advance(15*time.Second + w.sc.Config.IndexLag)
 		w.deliverDue()
-		for _, verb := range []string{"check", "tail", "search"} {
-			w.must("w1", verb)
+		if first {
+			w.must("w1", "check")
 		}
+		w.must("w1", "tail")
+		w.must("w1", "search")
 		if !w.drain(limit, until) {
 			return false
 		}
-		if before == w.activity() && w.Close.QueuedWebhooks() == 0 {
-			quiet++
-		} else {
-			quiet = 0
+		if before == w.activity() {
+			if w.Close.QueuedWebhooks() == 0 {
+				return true
+			}
+			w.lane.advance(20 * time.Minute) // until a delivery that was held up
 		}
 		if w.runs > limit || w.lane.now.After(until) {
 			return false
 		}
 	}
-	return true
 }
 
 // activity changes whenever something is written on either side.

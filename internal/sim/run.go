@@ -12,6 +12,7 @@ type Result struct {
 	Hash    uint64
 	Points  int // yield points passed
 	Crashes map[string]int
+	Faults  map[string]int // fired, by kind
 	Story   []string
 	Unseen  int // unobservable overwrites, reliability.md §3.7
 }
@@ -20,7 +21,7 @@ type Result struct {
 type Options struct {
 	CrashAt int  // the worker dies at this yield point; 0: never
 	Tell    bool // keep the story
-	Idle    int  // idle cycles after the rest; 3 if 0
+	Idle    int  // idle cycles after the rest; 1 if 0
 }
 
 // Run plays a scenario, lets everything come to rest and checks the invariants.
@@ -33,8 +34,8 @@ func (l *Lane) Run(sc Scenario, o Options) (Result, error) {
 	defer w.close()
 	w.play()
 	w.rest()
-	w.check(max(o.Idle, 3))
-	return Result{Broken: w.broken, Hash: w.sum(), Points: w.points, Crashes: w.crashes, Story: w.story}, nil
+	w.check(max(o.Idle, 1))
+	return Result{Broken: w.broken, Hash: w.sum(), Points: w.points, Crashes: w.crashes, Faults: w.fired, Story: w.story}, nil
 }
 
 // play carries out the steps.
@@ -64,6 +65,9 @@ func (w *World) begin1() {
 	w.tokens = max(w.tokens, n)
 	w.lane.advance(time.Minute)
 	w.must("w1", "check")
+	if w.sc.Seed%8 == 0 { // else it is read when it is needed first
+		w.must("w1", "reference")
+	}
 	w.must("w1", "load")
 	w.must("w1", "cycle")
 }

@@ -2,12 +2,15 @@ package sim
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"closesync/internal/testdb"
 )
@@ -17,6 +20,8 @@ var (
 	fileFlag  = flag.String("sim.file", "", "run the script in this `file` alone and tell its story")
 	fromFlag  = flag.Uint64("sim.from", 1, "first seed")
 	countFlag = flag.Int("sim.count", 25, "how many seeds")
+	lanesFlag = flag.Int("sim.lanes", 2, "how many run side by side")
+	twiceFlag = flag.Uint64("sim.twice", 0, "run each seed that this divides twice and compare the traces (I-19); 0: none")
 )
 
 func TestMain(m *testing.M) {
@@ -36,15 +41,45 @@ func TestSim(t *testing.T) {
 		tell(t, lane, shrunk(t, lane, Generate(*seedFlag)))
 		return
 	}
-	failed := 0
-	for seed := *fromFlag; seed < *fromFlag+uint64(*countFlag) && failed < 20; seed++ {
-		r, err := lane.Run(Generate(seed), Options{})
-		require.NoError(t, err)
+	tally := NewTally()
+	var next atomic.Uint64
+	next.Store(*fromFlag)
+	lanes := []*Lane{lane}
+	for len(lanes) < *lanesFlag {
+		lanes = append(lanes, NewLane(t))
+	}
+	var g errgroup.Group
+	for _, lane := range lanes {
+		g.Go(func() error { return farm(t, lane, &next, tally) })
+	}
+	require.NoError(t, g.Wait())
+	t.Log(tally)
+}
+
+// farm runs one seed after another until there are no more, or too many failed.
+func farm(t *testing.T, lane *Lane, next *atomic.Uint64, tally *Tally) error {
+	for seed := next.Add(1) - 1; seed < *fromFlag+uint64(*countFlag) && tally.Violations() < 200; seed = next.Add(1) - 1 {
+		sc := Generate(seed)
+		r, err := lane.Run(sc, Options{})
+		if err != nil {
+			return err
+		}
+		twice := *twiceFlag > 0 && seed%*twiceFlag == 0
+		if twice {
+			again, err := lane.Run(sc, Options{})
+			if err != nil {
+				return err
+			}
+			if again.Hash != r.Hash {
+				r.Broken = append(r.Broken, Violation{"I-19", fmt.Sprintf("two runs, two traces: %d and %d yield points", r.Points, again.Points)})
+			}
+		}
+		tally.Add(sc, r, twice)
 		if len(r.Broken) > 0 {
-			failed++
 			t.Errorf("%s: %s (and %d more)\nagain: go test ./internal/sim -run TestSim -sim.seed=%d", r.Broken[0].Invariant, r.Broken[0].Text, len(r.Broken)-1, seed)
 		}
 	}
+	return nil
 }
 
 // TestSeeds runs the scripts that once found a fault.

@@ -34,10 +34,14 @@ type World struct {
 	points   int // yield points passed
 	crashAt  int // yield point at which the worker dies; 0: none
 	crashes  map[string]int
-	graves   []*proc // killed, with goroutines that still wait
-	resting  bool    // the steps are done
-	runs     int     // worker operations while coming to rest
-	ops      int     // external operations and faults carried out
+	graves   []*proc        // killed, with goroutines that still wait
+	resting  bool           // the steps are done
+	runs     int            // worker operations while coming to rest
+	ops      int            // external operations and faults carried out
+	polls    int            // looks of the workers at Close that nothing asked for
+	armed    int            // faults that could fire
+	faults   []string       // names of those
+	fired    map[string]int // by kind
 
 	requests []request
 	acked    []string // "event id|date_updated" of deliveries answered 2xx
@@ -109,7 +113,7 @@ func httpClient(w *World) *http.Client { return &http.Client{Transport: wire{w}}
 
 // newWorld makes the organization and empties the database.
 func (l *Lane) newWorld(sc Scenario) (*World, error) {
-	w := &World{lane: l, sc: sc, log: discard(), procs: map[string]*proc{}, crashes: map[string]int{}}
+	w := &World{lane: l, sc: sc, log: discard(), procs: map[string]*proc{}, crashes: map[string]int{}, fired: map[string]int{}}
 	h := fnv.New64a()
 	w.hash, w.sum = h, h.Sum64
 	l.world = w

@@ -60,7 +60,7 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer func() { e.pace.learn(len(claims), size, e.Workers, e.Now().Sub(began), e.Lease) }()
-	r := &round{Engine: e, times: times, claims: map[int64]*Claim{}, readings: map[int64]Reading{},
+	r := &round{Engine: e, times: times, until: began.Add(e.Lease * 3 / 4), claims: map[int64]*Claim{}, readings: map[int64]Reading{},
 		events: map[int64][]mapping.Event{}, told: map[int64][]mapping.Event{}}
 	for i := range claims {
 		r.claims[claims[i].RecordID] = claims[i]
@@ -78,6 +78,7 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 type round struct {
 	*Engine
 	times     times
+	until     time.Time // by Now: a zombie that slept sends nothing later, whatever contexts say
 	claims    map[int64]*Claim
 	readings  map[int64]Reading
 	events    map[int64][]mapping.Event
@@ -179,7 +180,7 @@ func dropType(sends, states []*State) []*State {
 func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error {
 	if len(claims) > 1 && (r.refusesRow(cause) || rowTaken(cause)) {
 		for i := range claims {
-			one := &round{Engine: r.Engine, times: r.times, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
+			one := &round{Engine: r.Engine, times: r.times, until: r.until, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
 				told: r.told, crossings: r.crossings, creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
 				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows, unlisted: r.unlisted}
 			if err := one.again(ctx, claims[i:i+1]); err != nil {

@@ -30,13 +30,19 @@ func (r *round) decide(st *State, c *Claim) error {
 	if !reading.Gone && st.meet(o, c, reading) {
 		return nil
 	}
+	known := len(st.Ended)
 	r.landed(o, st, reading)
 	if reading.Gone && st.Local.Exists && r.deletes(st) {
 		// Our delete arrived. What is under the key now was inserted since.
 		st.Outcome = &Outcome{Status: Deleted, Cause: reading.Cause, Whole: true, Done: st.Holds}
 		return nil
 	}
-	return r.merge(o, st, c, reading)
+	err := r.merge(o, st, c, reading)
+	if st.Landed && st.Outcome == nil {
+		// The base that tells of them is not saved: they end with the next look.
+		st.Ended = st.Ended[:known]
+	}
+	return err
 }
 
 // reading chooses what stands for the state of Close: a fresh reading, the end
@@ -291,7 +297,7 @@ func concludeGone(rd Reading, out *Outcome) {
 func (r *round) idle(st *State, out *Outcome) bool {
 	return out.Plan.Idle() && out.Intent == nil && len(out.Plan.Conflicts) == 0 && out.Status == st.Status && out.Error == st.Error &&
 		(out.Version.IsZero() || (out.Version.Equal(st.Version) && out.Hash == st.Hash)) && sameBase(st.Base, out.Plan.Base) &&
-		!st.Touched && !st.Mislabelled && st.WaitsFor == out.WaitsFor && len(out.Done) == 0 && (!out.Whole || len(out.Holds) == openHolds(st)) && len(st.Parked) == len(out.Parked) && st.ID != 0
+		!st.Touched && !st.Mislabelled && !st.Landed && st.WaitsFor == out.WaitsFor && len(out.Done) == 0 && (!out.Whole || len(out.Holds) == openHolds(st)) && len(st.Parked) == len(out.Parked) && st.ID != 0
 }
 
 func openHolds(st *State) int {

@@ -36,7 +36,11 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	// What a restored database has forgotten is found by this watermark, which
 	// must not move before.
 	unverified := e.verify(ctx)
+	var began time.Time // what happens after the first page was read may not be on any
 	newest, err := e.Remote.Events(ctx, cp.Watermark.Add(-eventOverlap), func(events []Event) error {
+		if began.IsZero() {
+			began = e.Remote.Answered()
+		}
 		n, err := e.Local.Accept(ctx, "event_log", events)
 		fresh += n
 		return err
@@ -45,6 +49,9 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 		return fresh, gap, fmt.Errorf("engine.Tail: %w", err)
 	}
 	now := e.Remote.Answered()
+	if began.IsZero() {
+		began = now
+	}
 	gap = now.Sub(cp.Watermark) > eventHorizon-time.Hour
 	if gap {
 		// Before the watermark moves: a crash in between must not forget it.
@@ -55,15 +62,15 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	if unverified != nil {
 		return fresh, gap, ignorePause(unverified)
 	}
-	cp.Watermark = watermark(cp.Watermark, newest, now)
+	cp.Watermark = watermark(cp.Watermark, newest, began, now)
 	cp.LastRun = e.Now()
 	return fresh, gap, e.Local.SaveCheckpoint(ctx, cp)
 }
 
 // watermark moves on to the newest event, or in a quiet organization to a
-// minute before Close's present. A date from the future must not freeze it.
-func watermark(old, newest, now time.Time) time.Time {
-	if quiet := now.Add(-time.Minute); newest.Before(quiet) {
+// minute before the log was read. A date from the future must not freeze it.
+func watermark(old, newest, began, now time.Time) time.Time {
+	if quiet := began.Add(-time.Minute); newest.Before(quiet) {
 		newest = quiet
 	}
 	if newest.After(now.Add(time.Second)) { // Dates of answers have no fraction

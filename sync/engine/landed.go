@@ -25,7 +25,7 @@ func (r *round) landed(o *mapping.Object, st *State, rd Reading) {
 				e = arrived(open, sent, st.Base)
 				e.Left = rd.Remote.Version
 			}
-			st.Base = reconcile.Landed(o, st.Base, open.Sent, rd.Remote.Record)
+			st.Base, st.Landed = reconcile.Landed(o, st.Base, open.Sent, rd.Remote.Record), true
 		}
 		st.Ended = append(st.Ended, e)
 	}

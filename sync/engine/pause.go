@@ -33,10 +33,13 @@ func writesRow(st *State, plan reconcile.Plan) bool {
 const lookEvery = 200 * time.Millisecond
 
 // lastLook is asked between the rate limit's gate and the wire: a write that
-// stood there for seconds must not go out after the switch was thrown. It is
-// safe for concurrent use.
+// stood there for seconds must not go out after the switch was thrown, nor by a
+// process that slept when its claims may be another's (fault D5): the timer of
+// a context may be later than the goroutine that it should stop. It is safe for
+// concurrent use.
 type lastLook struct {
 	*Engine
+	until  time.Time // the claims are surely ours so long; zero: no limit
 	mu     sync.Mutex
 	at     time.Time
 	paused bool
@@ -45,7 +48,11 @@ type lastLook struct {
 func (l *lastLook) allow(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := l.Now(); now.Sub(l.at) >= lookEvery {
+	now := l.Now()
+	if !l.until.IsZero() && now.After(l.until) {
+		return &CallError{Class: "transient", Message: "the time for sending was over before the call went out"}
+	}
+	if now.Sub(l.at) >= lookEvery {
 		paused, _, err := l.Local.Pauses(ctx)
 		if err != nil {
 			return err

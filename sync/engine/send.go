@@ -19,7 +19,7 @@ func (r *round) send(ctx context.Context) error {
 	// What has not begun by then is not begun any more: see times.
 	ctx, cancel := context.WithDeadline(ctx, r.times.send)
 	defer cancel()
-	look := &lastLook{Engine: r.Engine}
+	look := &lastLook{Engine: r.Engine, until: r.until}
 	g, ctx := errgroup.WithContext(withLastLook(ctx, look.allow))
 	g.SetLimit(r.Workers)
 	for _, st := range r.sends {

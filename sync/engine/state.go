@@ -69,6 +69,9 @@ type State struct {
 	Rekeyed  bool
 	WaitsFor string // parent that it was last found to wait for
 	Outcome  *Outcome
+	// Landed: Base was moved to what a write without an answer is seen to have
+	// done, which is not saved yet.
+	Landed bool
 	// Ended are writes to Close whose fate is known by now.
 	Ended []Ended
 }

@@ -55,7 +55,7 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 // base (rule R4), and side effects go to the row.
 func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *Claim, answer mapping.Remote) error {
 	in := st.Outcome.Intent
-	done := Ended{Intent: in.ID, State: "done", Action: in.Action, Old: st.Base, Sent: in.Sent, Answer: seen(in.Sent, answer.Record), Left: answer.Version}
+	done := Ended{Intent: in.ID, State: "done", Action: in.Action, Old: st.Base, Sent: in.Sent, Answer: seen(in.Sent, answer.Record), Left: answer.Version, Why: st.Outcome}
 	return r.end(ctx, st, c, done, func(present Present, now *State) {
 		if in.Action == reconcile.Delete {
 			now.Outcome = &Outcome{Status: Deleted, Cause: Cause{"intent": in.ID}, Family: st.Outcome.Family, Whole: true, Done: now.Holds}

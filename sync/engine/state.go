@@ -87,6 +87,7 @@ type Ended struct {
 	Old, Sent mapping.Record   // with Action: the fields before and after
 	Answer    mapping.Record   // what Close then held of them; nil if not known
 	Left      time.Time        // the record's version then; zero if not known
+	Why       *Outcome         // what decided it; nil if that is forgotten
 }
 
 // Outcome is what to do with a record. A nil Outcome changes nothing.

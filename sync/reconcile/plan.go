@@ -93,3 +93,18 @@ func (p Plan) Idle() bool { return p.Local == None && p.Remote == None }
 
 // Record is the decision about the record as a whole, "" for plain merging.
 func (p Plan) Record() Reason { return p.Reasons[RecordKey] }
+
+// Rule says by which reason a field was decided, a conflict also by which
+// policy; of a field without a reason of its own, that of the whole record.
+func (p Plan) Rule(field string) string {
+	reason := p.Reasons[field]
+	if reason == "" {
+		reason = p.Record()
+	}
+	for _, c := range p.Conflicts {
+		if c.Field == field && reason == ReasonConflict {
+			return string(reason) + ": " + c.Rule
+		}
+	}
+	return string(reason)
+}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"closesync/mapping"
 )
 
 // JournalItem is one row of the view journal.
@@ -56,11 +58,13 @@ type RecordItem struct {
 }
 
 // Records finds records by an id as people have it: a Close id, a local key,
-// or a local key with its object type before it ("lead/12"). None is an empty
-// list.
+// or a local key with its object type before it ("lead/12" or "lead:12"). The
+// id of a merged lead finds the one it was merged into as well. None is an
+// empty list.
 func (l Lists) Records(ctx context.Context, id string) ([]RecordItem, error) {
 	objectType, key := splitID(id)
 	return collect[RecordItem](ctx, l.q, `
+		WITH RECURSIVE alias(close_id) AS (SELECT $2 UNION SELECT a.alias_of FROM closesync.records a JOIN alias ON a.close_id = alias.close_id WHERE a.alias_of IS NOT NULL)
 		SELECT r.id, c.name, r.object_type, r.close_id, r.local_key, s.state, r.error_class, r.last_error, r.parked, r.attempts,
 		       r.next_attempt_at, r.last_synced_at, r.alias_of, d.marked_at, d.cause,
 		       CASE WHEN isfinite(d.not_before) THEN greatest(extract(epoch FROM d.not_before - closesync.clock()), 0)::float8
@@ -69,15 +73,16 @@ func (l Lists) Records(ctx context.Context, id string) ([]RecordItem, error) {
 		FROM closesync.records r JOIN closesync.connections c ON c.id = r.connection
 		LEFT JOIN closesync.dirty d ON d.record_id = r.id
 		CROSS JOIN LATERAL (SELECT CASE WHEN r.state = 'synced' AND d.record_id IS NOT NULL THEN 'pending' ELSE r.state END AS state) s
-		WHERE ($1 = '' OR c.name = $1) AND (r.close_id = $2 OR (r.local_key = $4 AND ($3 = '' OR r.object_type = $3))) ORDER BY r.id`,
+		WHERE ($1 = '' OR c.name = $1) AND (r.close_id IN (SELECT close_id FROM alias) OR (r.local_key = $4 AND ($3 = '' OR r.object_type = $3))) ORDER BY r.id`,
 		l.connection, id, objectType, key)
 }
 
 func splitID(id string) (objectType, key string) {
-	if t, k, ok := strings.Cut(id, "/"); ok {
-		return t, k
+	t, k, ok := strings.Cut(strings.Replace(id, ":", "/", 1), "/")
+	if !ok || mapping.Default(t) == nil {
+		return "", id // a key of text may hold either sign
 	}
-	return "", id
+	return t, k
 }
 
 // History lists every change of a record, oldest first. It takes what Records

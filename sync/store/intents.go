@@ -130,15 +130,26 @@ func (w *writing) endIntents(ctx context.Context) error {
 	return nil
 }
 
-// pushed tells the journal what a write changed in Close.
+// pushed tells the journal what a write changed in Close, and what decided it.
 func pushed(st *engine.State, e engine.Ended) []journalEntry {
-	cause := engine.Cause{"intent": e.Intent}
+	cause := func(field string) engine.Cause {
+		c := engine.Cause{}
+		if e.Why != nil {
+			c = ruled(e.Why.Cause, e.Why.Plan, field)
+		}
+		c["intent"] = e.Intent
+		return c
+	}
 	if len(e.Sent) == 0 {
-		return []journalEntry{{st, "to_close", string(e.Action), "", recordJSON(e.Old), "", cause}}
+		return []journalEntry{{st, "to_close", string(e.Action), "", recordJSON(e.Old), "", cause("")}}
 	}
 	var list []journalEntry
 	for _, f := range fieldsOf(e.Sent) {
-		list = append(list, journalEntry{st, "to_close", string(e.Action), f, filled(e.Old.Get(f)), filled(e.Sent.Get(f)), cause})
+		action := string(e.Action)
+		if e.Action == reconcile.Update {
+			action = changed(st.Type, f)
+		}
+		list = append(list, journalEntry{st, "to_close", action, f, filled(e.Old.Get(f)), filled(e.Sent.Get(f)), cause(f)})
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"sort"
 	"strconv"
 
@@ -33,7 +34,7 @@ func entries(st *engine.State) []journalEntry {
 		return nil
 	}
 	in := func(action, field string, old, new mapping.Value) journalEntry {
-		return journalEntry{st, "from_close", action, field, old, new, o.Cause}
+		return journalEntry{st, "from_close", action, field, old, new, ruled(o.Cause, o.Plan, field)}
 	}
 	var list []journalEntry
 	switch o.Plan.Local {
@@ -41,11 +42,7 @@ func entries(st *engine.State) []journalEntry {
 		list = append(list, in("create", "", "", recordJSON(o.Plan.LocalSet)))
 	case reconcile.Update:
 		for _, f := range fieldsOf(o.Plan.LocalSet) {
-			action := "update"
-			if f == "lead_id" && st.Type != "lead" {
-				action = "move"
-			}
-			list = append(list, in(action, f, st.Local.Record.Get(f), o.Plan.LocalSet[f]))
+			list = append(list, in(changed(st.Type, f), f, st.Local.Record.Get(f), o.Plan.LocalSet[f]))
 		}
 	case reconcile.Delete, reconcile.Detach, reconcile.Flag:
 		action := "delete"
@@ -58,6 +55,26 @@ func entries(st *engine.State) []journalEntry {
 		list = append(list, in("link", "", "", mapping.TextValue(o.CloseID)))
 	}
 	return list
+}
+
+// changed is the action of a new value in a field.
+func changed(objectType, field string) string {
+	if field == "lead_id" && objectType != "lead" {
+		return "move"
+	}
+	return "update"
+}
+
+// ruled adds to a cause the rule by which a field, or the whole, was decided.
+func ruled(cause engine.Cause, plan reconcile.Plan, field string) engine.Cause {
+	c := maps.Clone(cause)
+	if c == nil {
+		c = engine.Cause{}
+	}
+	if rule := plan.Rule(field); rule != "" {
+		c["rule"] = rule
+	}
+	return c
 }
 
 func recordJSON(r mapping.Record) mapping.Value { return mapping.Value(mapping.EncodeBase(r)) }

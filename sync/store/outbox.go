@@ -18,6 +18,7 @@ type hint struct {
 	OldKey     *string
 	At         time.Time
 	OldRow     *string // of a delete, as jsonb
+	Xid        int64   // of the transaction that changed the row
 }
 
 // Absorb turns up to n captured changes into dirty marks and says how many
@@ -34,8 +35,8 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 			WITH taken AS (DELETE FROM closesync.outbox WHERE id IN (
 				SELECT id FROM closesync.outbox WHERE connection = $1
 				AND object_type IN (SELECT object_type FROM closesync.first_loads WHERE connection = $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
-				RETURNING id, object_type, local_key, operation::text, old_key, at, old_row::text)
-			SELECT object_type, local_key, operation, old_key, at, old_row FROM taken ORDER BY id`, s.id, n)
+				RETURNING id, object_type, local_key, operation::text, old_key, at, old_row::text, xid::text::bigint AS xid)
+			SELECT object_type, local_key, operation, old_key, at, old_row, xid FROM taken ORDER BY id`, s.id, n)
 		if err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 }
 
 func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncated []string, err error) {
-	marks := map[string]map[string]time.Time{}
+	marks := map[string]map[string]hint{} // by key, the newest
 	for _, h := range hints {
 		if s.table(h.ObjectType) == nil {
 			continue
@@ -69,9 +70,9 @@ func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncat
 			continue
 		}
 		if marks[h.ObjectType] == nil {
-			marks[h.ObjectType] = map[string]time.Time{}
+			marks[h.ObjectType] = map[string]hint{}
 		}
-		marks[h.ObjectType][h.Key] = h.At
+		marks[h.ObjectType][h.Key] = h
 	}
 	for objectType, keys := range marks {
 		if err := s.rekey(ctx, tx, objectType, hints); err != nil {
@@ -90,21 +91,22 @@ func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncat
 // markLocalAt marks rows that a user changed. Whether Close is read before the
 // change is sent is the engine's to say. A row changed again so soon is left
 // alone until it rests, see Restless.
-func (s *Store) markLocalAt(ctx context.Context, tx pgx.Tx, objectType string, marks map[string]time.Time) error {
+func (s *Store) markLocalAt(ctx context.Context, tx pgx.Tx, objectType string, marks map[string]hint) error {
 	keys := keysOf(marks)
 	if err := s.markLocal(ctx, tx, objectType, keys, false); err != nil {
 		return err
 	}
-	at := make([]time.Time, len(keys))
+	at, xids := make([]time.Time, len(keys)), make([]int64, len(keys))
 	for i, k := range keys {
-		at[i] = marks[k]
+		at[i], xids[i] = marks[k].At, marks[k].Xid
 	}
 	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET local_at = v.at, priority = 2,
 		not_before = CASE WHEN d.gen > 1 AND d.local_at > v.at - $5::interval AND d.marked_at > closesync.clock() - $6::interval
-			THEN closesync.clock() + $5::interval ELSE least(not_before, closesync.clock()) END
-		FROM unnest($3::text[], $4::timestamptz[]) AS v(key, at)
+			THEN closesync.clock() + $5::interval ELSE least(not_before, closesync.clock()) END,
+		cause = d.cause || CASE WHEN v.xid > 0 THEN jsonb_build_object('transaction', v.xid) ELSE '{}' END
+		FROM unnest($3::text[], $4::timestamptz[], $7::bigint[]) AS v(key, at, xid)
 		JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.local_key = v.key WHERE d.record_id = r.id`,
-		s.id, objectType, keys, at, engine.RestFor, longestBurst)
+		s.id, objectType, keys, at, engine.RestFor, longestBurst, xids)
 	return err
 }
 

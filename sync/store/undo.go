@@ -102,7 +102,7 @@ func (s *Store) writeBack(ctx context.Context, tx pgx.Tx, entries []undoEntry) e
 	if err := s.updateRows(ctx, tx, t, []*rowWrite{{st, st.LocalKey, rec, st.CloseID, set}}, parents); err != nil {
 		return err
 	}
-	return s.markLocalAt(ctx, tx, first.ObjectType, map[string]time.Time{st.LocalKey: time.Now()})
+	return s.markLocalAt(ctx, tx, first.ObjectType, map[string]hint{st.LocalKey: {At: time.Now()}})
 }
 
 // earlier is the row with the old values in it.

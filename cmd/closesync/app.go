@@ -31,7 +31,8 @@ type app struct {
 	pool  *pgxpool.Pool
 	stop  func()
 	conns []*conn
-	lag   *lagMeter
+	lag   lags
+	looks bool // nothing at all is written
 }
 
 // conn is one connection's parts.
@@ -57,6 +58,16 @@ type conn struct {
 // assemble connects everything and writes nothing but the schema, if migrate
 // says so. The caller calls close.
 func (o *options) assemble(ctx context.Context, cfg *config.Config, migrate bool) (*app, error) {
+	return o.assembleAs(ctx, cfg, &app{}, migrate)
+}
+
+// assembleToLook is assemble for a command that writes nothing anywhere: no
+// connection is written down, and none is bound.
+func (o *options) assembleToLook(ctx context.Context, cfg *config.Config) (*app, error) {
+	return o.assembleAs(ctx, cfg, &app{looks: true}, false)
+}
+
+func (o *options) assembleAs(ctx context.Context, cfg *config.Config, a *app, migrate bool) (*app, error) {
 	if err := startable(cfg); err != nil {
 		return nil, err
 	}
@@ -64,7 +75,7 @@ func (o *options) assemble(ctx context.Context, cfg *config.Config, migrate bool
 	if err != nil {
 		return nil, err
 	}
-	a := &app{cfg: cfg, log: o.logger(cfg), pool: pool, stop: stop, lag: newLagMeter()}
+	a.cfg, a.log, a.pool, a.stop = cfg, o.logger(cfg), pool, stop
 	if weak := transportWarning(cfg.DatabaseURL.Reveal()); weak != "" {
 		a.log.Warn(weak)
 	}
@@ -133,7 +144,7 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		return nil, &exitError{exitUsage, err}
 	}
 	cn.client = client
-	if cn.store, err = o.openStore(ctx, a.cfg, a.pool, c.Name); err != nil {
+	if cn.store, err = o.openStoreAs(ctx, a.cfg, store.Options{Pool: a.pool, Connection: c.Name, LookOnly: a.looks}); err != nil {
 		return nil, err
 	}
 	bound := cn.store.Objects()
@@ -151,7 +162,11 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		Applied:     a.lag.add,
 	})
 	if cn.blocked == nil {
-		if cn.blocked = cn.store.Bind(ctx, cn.orgID); cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
+		bind := cn.store.Bind
+		if a.looks {
+			bind = cn.store.CheckBinding
+		}
+		if cn.blocked = bind(ctx, cn.orgID); cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
 			return nil, cn.blocked
 		}
 	}
@@ -259,3 +274,11 @@ func (a *app) jobConnections() []jobs.Connection {
 }
 
 func (a *app) close() { a.stop() }
+
+// chosen gives the connection of --connection, or all.
+func (a *app) chosen(name string) []*conn {
+	if c := a.byName(name); c != nil {
+		return []*conn{c}
+	}
+	return a.conns
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -31,12 +32,12 @@ func newApplyCommand(o *options) *cobra.Command {
 	}
 }
 
-func readPlan(file string) ([]engine.PlanItem, error) {
+func readPlan(file string) ([]planItem, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	var items []engine.PlanItem
+	var items []planItem
 	if err := json.Unmarshal(text, &items); err != nil {
 		return nil, usageError("%s is no plan; write one with closesync plan --out FILE: %w", file, err)
 	}
@@ -48,15 +49,16 @@ func readPlan(file string) ([]engine.PlanItem, error) {
 	return items, nil
 }
 
-// identity is what must still be true of an item for it to be carried out.
-func identity(p engine.PlanItem) string {
+// identity is what must still be true of an item for it to be carried out: the
+// record is as it was on both sides, and the same would be done.
+func identity(p planItem) string {
 	value, _ := json.Marshal(p.NewValue, json.Deterministic(true))
-	return fmt.Sprint(p.ObjectType, " ", p.ID, " ", p.Side, " ", p.Action, " ", p.Field, " ", string(value))
+	return fmt.Sprint(p.Connection, " ", p.ObjectType, " ", p.ID, " ", p.Side, " ", p.Action, " ", p.Field, " ", p.Seen, " ", string(value))
 }
 
 // apply plans anew, keeps the items that both plans hold and lets the cycle
 // decide on their records.
-func (r *resyncOptions) apply(ctx context.Context, saved []engine.PlanItem) error {
+func (r *resyncOptions) apply(ctx context.Context, saved []planItem) error {
 	now, err := r.items(ctx, nil)
 	if err != nil {
 		return err
@@ -65,61 +67,74 @@ func (r *resyncOptions) apply(ctx context.Context, saved []engine.PlanItem) erro
 	for _, item := range now {
 		current[identity(item)] = true
 	}
-	stale := 0
-	valid := map[string]engine.PlanItem{}
+	var valid, stale []planItem
 	for _, item := range saved {
-		if !current[identity(item)] {
-			stale++
-			_, _ = fmt.Fprintf(r.err, "stale, left alone: %s %s: %s on the %s side %s\n", item.ObjectType, item.ID, item.Action, item.Side, item.Field)
+		if current[identity(item)] {
+			valid = append(valid, item)
 			continue
 		}
-		valid[item.ObjectType+item.ID] = item
+		stale = append(stale, item)
+		_, _ = fmt.Fprintf(r.err, "stale, left alone: %s %s: %s on the %s side %s\n", item.ObjectType, item.ID, item.Action, item.Side, item.Field)
 	}
-	if err := r.carryOut(ctx, valid); err != nil {
+	open, err := r.carryOut(ctx, valid)
+	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(r.err, "%d records carried out, %d items stale\n", len(valid), stale)
-	if stale > 0 {
+	_, _ = fmt.Fprintf(r.err, "%d items carried out, %d stale\n", len(valid), len(stale))
+	if len(stale) > 0 || open {
 		return &exitError{code: exitOpen}
 	}
 	return nil
 }
 
-func (r *resyncOptions) carryOut(ctx context.Context, items map[string]engine.PlanItem) error {
+// carryOut has the cycle decide on the records of items, and on no others. It
+// reports whether something is left open.
+func (r *resyncOptions) carryOut(ctx context.Context, items []planItem) (open bool, err error) {
 	if len(items) == 0 {
+		return false, nil
+	}
+	err = r.working(ctx, func(a *app) error {
+		for _, c := range a.conns {
+			if err := c.pursue(ctx, items); err != nil {
+				return err
+			}
+		}
+		err := a.unfinished(ctx)
+		var e *exitError
+		if open = errors.As(err, &e) && e.code == exitOpen; open {
+			return nil
+		}
+		return err
+	})
+	return open, err
+}
+
+// pursue carries out the items of one connection.
+func (c *conn) pursue(ctx context.Context, items []planItem) error {
+	closeIDs, keys := map[string][]string{}, map[string][]string{}
+	for _, item := range items {
+		switch {
+		case item.Connection != c.name:
+		case item.CloseID != "":
+			closeIDs[item.ObjectType] = append(closeIDs[item.ObjectType], item.CloseID)
+		default:
+			keys[item.ObjectType] = append(keys[item.ObjectType], item.LocalKey)
+		}
+	}
+	if len(closeIDs)+len(keys) == 0 {
 		return nil
 	}
-	cfg, err := r.load()
-	if err != nil {
+	if err := c.allowed(ctx); err != nil {
 		return err
 	}
-	a, err := r.assemble(ctx, cfg, true)
-	if err != nil {
+	if _, err := c.check(ctx); err != nil {
 		return err
 	}
-	defer a.close()
-	leave, err := a.announce(ctx)
-	if err != nil {
+	if err := c.engine.Backfill(ctx, nil); err != nil {
 		return err
 	}
-	defer leave()
-	c := a.conns[0]
-	if r.connection != "" && a.byName(r.connection) != nil {
-		c = a.byName(r.connection)
-	}
-	cause := engine.Cause{"source": "apply"}
-	for _, item := range items {
-		if item.CloseID != "" {
-			err = c.store.Mark(ctx, item.ObjectType, []string{item.CloseID}, cause, 2)
-		} else {
-			err = c.store.MarkRows(ctx, item.ObjectType, []string{item.LocalKey})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := c.settle(ctx); err != nil {
+	if err := c.store.Pursue(ctx, closeIDs, keys, engine.Cause{"source": "apply"}); err != nil {
 		return err
 	}
-	return a.unfinished(ctx)
+	return c.settle(ctx)
 }

@@ -4,9 +4,29 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"closesync/sync/engine"
+	"closesync/sync/store"
 )
 
-// lagMeter keeps the last times from notice to commit, for status.
+// lags keeps the last times from notice to arrival, each direction by itself:
+// of Close's changes to the commit of the row, of rows' to Close's answer.
+type lags struct{ fromClose, toClose lagMeter }
+
+func (l *lags) add(direction engine.Direction, lag time.Duration) {
+	if direction == engine.ToClose {
+		l.toClose.add(lag)
+	} else {
+		l.fromClose.add(lag)
+	}
+}
+
+func (l *lags) status() (s store.Lag) {
+	s.FromCloseP50, s.FromCloseP99 = l.fromClose.quantiles()
+	s.ToCloseP50, s.ToCloseP99 = l.toClose.quantiles()
+	return s
+}
+
 type lagMeter struct {
 	mu   sync.Mutex
 	ring []time.Duration
@@ -15,9 +35,7 @@ type lagMeter struct {
 
 const lagSamples = 1024
 
-func newLagMeter() *lagMeter { return &lagMeter{} }
-
-func (m *lagMeter) add(_ string, lag time.Duration) {
+func (m *lagMeter) add(lag time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.ring) < lagSamples {

@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"closesync/sync/engine"
 )
 
 // metrics registers what the worker counts. Labels hold names of connections
@@ -15,9 +17,12 @@ func (a *app) metrics() prometheus.Gatherer {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "closesync_close_requests_total",
 			Help: "HTTP requests sent to Close.", ConstLabels: labels}, func() float64 { return float64(c.requests.Load()) }))
 	}
-	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "closesync_lag_seconds_p50",
-		Help: "Median of the last times from notice to commit."}, func() float64 { p, _ := a.lag.quantiles(); return p }))
-	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "closesync_lag_seconds_p99",
-		Help: "99th of 100 of the last times from notice to commit."}, func() float64 { _, p := a.lag.quantiles(); return p }))
+	for direction, meter := range map[engine.Direction]*lagMeter{engine.FromClose: &a.lag.fromClose, engine.ToClose: &a.lag.toClose} {
+		labels := prometheus.Labels{"direction": string(direction)}
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "closesync_lag_seconds_p50", ConstLabels: labels,
+			Help: "Median of the last times from notice to arrival."}, func() float64 { p, _ := meter.quantiles(); return p }))
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "closesync_lag_seconds_p99", ConstLabels: labels,
+			Help: "99th of 100 of the last times from notice to arrival."}, func() float64 { _, p := meter.quantiles(); return p }))
+	}
 	return reg
 }

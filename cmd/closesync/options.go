@@ -247,18 +247,23 @@ func objectConfigs(cfg *config.Config) []mapping.ObjectConfig {
 
 // openStore opens one connection's part of a migrated database.
 func (o *options) openStore(ctx context.Context, cfg *config.Config, pool *pgxpool.Pool, connection string) (*store.Store, error) {
-	return o.openStoreFor(ctx, cfg, pool, connection, "")
+	return o.openStoreAs(ctx, cfg, store.Options{Pool: pool, Connection: connection})
 }
 
 // openStoreFor opens it on behalf of a worker with another role than ours; ""
 // means ours.
 func (o *options) openStoreFor(ctx context.Context, cfg *config.Config, pool *pgxpool.Pool, connection, role string) (*store.Store, error) {
+	return o.openStoreAs(ctx, cfg, store.Options{Pool: pool, Connection: connection, WorkerRole: role})
+}
+
+// openStoreAs opens a store with what the settings say about all.
+func (o *options) openStoreAs(ctx context.Context, cfg *config.Config, opt store.Options) (*store.Store, error) {
 	bound, err := objects(cfg)
 	if err != nil {
 		return nil, err
 	}
-	opt := store.Options{Pool: pool, Connection: connection, Objects: bound, Logger: o.logger(cfg), WorkerRole: role}
-	if opt.Sealer, err = sealer(cfg, connection); err != nil {
+	opt.Objects, opt.Logger = bound, o.logger(cfg)
+	if opt.Sealer, err = sealer(cfg, opt.Connection); err != nil {
 		return nil, err
 	}
 	s, err := store.Open(ctx, opt)

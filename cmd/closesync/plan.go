@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,55 +50,77 @@ func (r *resyncOptions) plan(ctx context.Context, what []string) error {
 }
 
 // items plans the named types; Close ids narrow the plan to those records.
-func (r *resyncOptions) items(ctx context.Context, what []string) ([]engine.PlanItem, error) {
+func (r *resyncOptions) items(ctx context.Context, what []string) ([]planItem, error) {
 	cfg, err := r.load()
 	if err != nil {
 		return nil, err
 	}
-	a, err := r.assemble(ctx, cfg, false)
+	a, err := r.assembleToLook(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer a.close()
-	items := []engine.PlanItem{}
-	for _, c := range a.conns {
-		if err := c.allowed(ctx); err != nil {
-			return nil, err
+	items := []planItem{}
+	for _, c := range a.chosen(r.connection) {
+		if c.blocked != nil {
+			return nil, c.blocked
 		}
-		types, ids, err := sortOut(c, what)
+		found, err := r.itemsOf(ctx, c, what)
 		if err != nil {
 			return nil, err
 		}
-		wanted := map[string]bool{}
-		for t, list := range ids {
-			types = append(types, t)
-			for _, id := range list {
-				wanted[id] = true
-			}
-		}
-		found, err := c.engine.Plan(ctx, types)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range found {
-			if len(wanted) == 0 || wanted[item.CloseID] {
-				items = append(items, item)
-			}
+		items = append(items, found...)
+	}
+	return items, nil
+}
+
+// planItem is an item with the connection that it is of.
+type planItem struct {
+	engine.PlanItem
+	Connection string `json:"connection"`
+}
+
+func (r *resyncOptions) itemsOf(ctx context.Context, c *conn, what []string) ([]planItem, error) {
+	named, ids, err := sortOut(c, what)
+	if err != nil {
+		return nil, err
+	}
+	types := slices.AppendSeq(slices.Clone(named), maps.Keys(ids))
+	slices.Sort(types)
+	found, err := c.engine.Plan(ctx, slices.Compact(types))
+	if err != nil {
+		return nil, err
+	}
+	pace := newPace(c.client.Limits())
+	var items []planItem
+	for _, item := range found {
+		if len(what) == 0 || slices.Contains(named, item.ObjectType) || slices.Contains(ids[item.ObjectType], item.CloseID) {
+			item.ETA = pace.after(item).Seconds()
+			items = append(items, planItem{item, c.name})
 		}
 	}
 	return items, nil
 }
 
-func (r *resyncOptions) showPlan(items []engine.PlanItem) error {
-	if err := show(r.options, items, []string{"object", "record", "side", "does", "field", "from", "to", "rule"}, func(p engine.PlanItem) []any {
-		return []any{p.ObjectType, p.ID, p.Side, p.Action, p.Field, brief(string(p.Old), 40), brief(string(p.New), 40), p.Rule}
+// showPlan prints a plan.
+func (r *resyncOptions) showPlan(items []planItem) error {
+	header := []string{"object", "record", "side", "does", "field", "from", "to", "rule", "calls", "waits"}
+	if err := show(r.options, items, header, func(p planItem) []any {
+		return []any{p.ObjectType, p.ID, p.Side, p.Action, p.Field, brief(string(p.Old), 40), brief(string(p.New), 40), p.Rule, p.Calls, brief(p.Hold, 60)}
 	}); err != nil {
 		return err
 	}
-	calls := 0
+	calls, waiting, eta := 0, 0, 0.0
 	for _, p := range items {
 		calls += p.Calls
+		eta = max(eta, p.ETA)
+		if p.Hold != "" {
+			waiting++
+		}
 	}
-	_, _ = fmt.Fprintf(r.err, "%d changes, %d calls to Close\n", len(items), calls)
+	_, _ = fmt.Fprintf(r.err, "%d changes, %d calls to Close, done in about %s under its present limits\n", len(items)-waiting, calls, time.Duration(eta*float64(time.Second)).Round(time.Second))
+	if waiting > 0 {
+		_, _ = fmt.Fprintf(r.err, "%d more would wait for somebody or something: see the last column\n", waiting)
+	}
 	return nil
 }

@@ -54,11 +54,16 @@ func (r *resyncOptions) run(ctx context.Context, what []string) error {
 	if r.dryRun {
 		return r.plan(ctx, what)
 	}
-	cfg, err := r.load()
+	return r.working(ctx, func(a *app) error { return r.compare(ctx, a, what) })
+}
+
+// working runs do in a process that counts as a worker as long as that takes.
+func (o *options) working(ctx context.Context, do func(*app) error) error {
+	cfg, err := o.load()
 	if err != nil {
 		return err
 	}
-	a, err := r.assemble(ctx, cfg, true)
+	a, err := o.assemble(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
@@ -68,8 +73,12 @@ func (r *resyncOptions) run(ctx context.Context, what []string) error {
 		return err
 	}
 	defer leave()
+	return do(a)
+}
+
+func (r *resyncOptions) compare(ctx context.Context, a *app, what []string) error {
 	var results []resyncResult
-	for _, c := range a.conns {
+	for _, c := range a.chosen(r.connection) {
 		if err := c.allowed(ctx); err != nil {
 			return err
 		}

@@ -200,7 +200,7 @@ func sortOut(c *conn, what []string) (types []string, ids map[string][]string, e
 			t := mapping.TypeOfID(w)
 			ids[t] = append(ids[t], w)
 		default:
-			return nil, nil, usageError("resync %q: not all, an object (%s) or a Close id (lead_…, cont_…, oppo_…)", w, strings.Join(mapping.Types(), ", "))
+			return nil, nil, usageError("%q is not all, an object (%s) or a Close id (lead_…, cont_…, oppo_…)", w, strings.Join(mapping.Types(), ", "))
 		}
 	}
 	return types, ids, nil

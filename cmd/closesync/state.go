@@ -18,8 +18,7 @@ func (a *app) status(ctx context.Context) (any, error) {
 		if err := c.allowed(ctx); err != nil {
 			in.API = store.APIState{Error: text(err.Error())}
 		}
-		p50, p99 := a.lag.quantiles()
-		in.Lag = store.Lag{FromCloseP50: p50, FromCloseP99: p99, ToCloseP50: p50, ToCloseP99: p99}
+		in.Lag = a.lag.status()
 		one, err := c.store.Status(ctx, in)
 		if err != nil {
 			return nil, err

@@ -89,16 +89,8 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 		}
 		return w.run(ctx, time.Time{}, started.Add(time.Minute))
 	}
-	if len(types) == len(e.Objects) {
-		if err := e.walkTypes(ctx, &below, read); err != nil {
-			return err
-		}
-	} else {
-		for _, t := range types {
-			if err := read(ctx, t, false, false); err != nil {
-				return err
-			}
-		}
+	if err := e.walkSome(ctx, types, &below, read); err != nil {
+		return err
 	}
 	for _, t := range types {
 		rows, err := e.Local.AuditRows(ctx, t)
@@ -113,6 +105,20 @@ func (e *Engine) audit(ctx context.Context, types []string, started time.Time, r
 			return err
 		}
 		if err := e.Local.SaveCheckpoint(ctx, Checkpoint{Stream: AuditStream(t), LastRun: e.Now(), Position: map[string]any{"covers": covers[t]}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkSome reads the given types, the leads with what belongs to them if that
+// is all.
+func (e *Engine) walkSome(ctx context.Context, types []string, below *children, read func(ctx context.Context, objectType string, nested, only bool) error) error {
+	if len(types) == len(e.Objects) {
+		return e.walkTypes(ctx, below, read)
+	}
+	for _, t := range types {
+		if err := read(ctx, t, false, false); err != nil {
 			return err
 		}
 	}

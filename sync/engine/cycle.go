@@ -95,6 +95,7 @@ type round struct {
 	ending    []int64 // records of the present type that Close says are gone
 	knows     bool    // the custom fields were listed after the readings
 	unlisted  bool    // they could not be
+	rehearses bool    // nothing is carried out
 	sends     []*State
 	unsettled []unsettled
 }
@@ -341,12 +342,15 @@ func ends(ev mapping.Event, closeID string) bool {
 }
 
 func (r *round) report(claims []*Claim) {
-	if r.Applied == nil {
-		return
-	}
 	for _, c := range claims {
-		if c.Retry == 0 && !c.Keep && !c.Sleep {
-			r.Applied(c.Type, r.Now().Sub(c.MarkedAt))
+		if c.Retry == 0 && !c.Keep && !c.Sleep && c.LocalAt.IsZero() {
+			r.arrived(FromClose, c)
 		}
+	}
+}
+
+func (r *round) arrived(direction Direction, c *Claim) {
+	if r.Applied != nil {
+		r.Applied(direction, r.Now().Sub(c.MarkedAt))
 	}
 }

@@ -206,11 +206,20 @@ type Options struct {
 	Optimistic  bool // push.verify: optimistic
 	Guards      reconcile.Limits
 	GuardWindow time.Duration
-	Workers     int           // calls to Close at once; 8 if 0
-	Lease       time.Duration // of a claim; a minute if 0
-	Settle      time.Duration // before an unanswered create is repeated: longer than a request may take; 40 s if 0
-	Applied     func(objectType string, lag time.Duration)
+	Workers     int                                          // calls to Close at once; 8 if 0
+	Lease       time.Duration                                // of a claim; a minute if 0
+	Settle      time.Duration                                // before an unanswered create is repeated: longer than a request may take; 40 s if 0
+	Applied     func(direction Direction, lag time.Duration) // a noticed change has arrived; nil tells nobody
 }
+
+// Direction is the way that a change takes.
+type Direction string
+
+// The directions, as the journal names them.
+const (
+	FromClose Direction = "from_close"
+	ToClose   Direction = "to_close"
+)
 
 // Engine runs cycles for one connection. It is safe for concurrent use.
 type Engine struct {

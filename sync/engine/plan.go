@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,149 +13,358 @@ import (
 	"closesync/sync/reconcile"
 )
 
-// PlanItem is one thing that a full compare would change on one side.
-type PlanItem struct {
-	ID         string        `json:"id"` // names the record: Close id, else "local:KEY"
-	ObjectType string        `json:"object_type"`
-	CloseID    string        `json:"close_id,omitempty"`
-	LocalKey   string        `json:"local_key,omitempty"`
-	Side       string        `json:"side"`   // "local" or "close": the side that changes
-	Action     string        `json:"action"` // create, update, delete, detach, flag, or "check"
-	Field      string        `json:"field,omitempty"`
-	Old        mapping.Value `json:"-"`
-	New        mapping.Value `json:"-"`
-	OldValue   any           `json:"old_value,omitempty"`
-	NewValue   any           `json:"new_value,omitempty"`
-	Rule       string        `json:"rule,omitempty"`
-	Calls      int           `json:"api_calls"`
+// Rehearser is what Plan needs of the local side beyond Local: a transaction
+// that is always rolled back. do may be called again and asks Close nothing.
+type Rehearser interface {
+	Rehearse(ctx context.Context, do func(Rehearsal) error) error
 }
 
-// Previewer is what Plan needs of the local side beyond Local.
-type Previewer interface {
-	Preview(ctx context.Context, b Batch, decide func(Present, []*State) error) error
-	Unlinked(ctx context.Context, objectType string) ([]string, error)
+// Rehearsal is a local side of which everything is undone.
+type Rehearsal interface {
+	Local
+	// Pretend lets records look created in Close, for what waits for them.
+	Pretend(ctx context.Context, closeIDs map[int64]string) error
+	// Elapse makes due what waits for a moment.
+	Elapse(ctx context.Context) error
+	// HeldRows are the keys of rows of before the first load that wait for approval.
+	HeldRows(ctx context.Context, objectType string) ([]string, error)
 }
 
 // Plan says what a full compare would change, per record and field, with the
-// rule that decides and the calls it would cost. It decides with the same code
-// as the cycle and writes nothing anywhere.
+// rule that decides and the calls it would cost. It is a rehearsal of the audit
+// and of the cycles after it: the same marks, claims, readings and decisions,
+// of which nothing is carried out and nothing stays.
 func (e *Engine) Plan(ctx context.Context, types []string) ([]PlanItem, error) {
-	local, ok := e.Local.(Previewer)
+	local, ok := e.Local.(Rehearser)
 	if !ok {
-		return nil, fmt.Errorf("engine.Plan: the local side cannot preview")
+		return nil, errors.New("engine.Plan: the local side cannot rehearse")
 	}
-	now, err := e.Remote.Now(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("engine.Plan: %w", err)
-	}
-	p := &planning{Engine: e, local: local, shown: &idSet{ids: map[uint64]struct{}{}}}
-	types = wanted(e, types)
-	for _, t := range types {
-		w := &walk{Engine: e, objectType: t, field: "date_created", apply: p.page}
-		if err := w.run(ctx, time.Time{}, now.Add(time.Minute)); err != nil {
-			return nil, fmt.Errorf("engine.Plan: %w", err)
-		}
-		if err := p.rest(ctx, t, now); err != nil {
+	p := &planning{Engine: e, local: local, types: wanted(e, types), shown: &idSet{ids: map[uint64]struct{}{}},
+		remote: map[string]mapping.Record{}, readings: map[recordKey]Reading{}}
+	for _, step := range []func(context.Context) error{p.walk, p.read, p.decide} {
+		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("engine.Plan: %w", err)
 		}
 	}
-	sort.SliceStable(p.items, func(i, j int) bool { return p.items[i].ID < p.items[j].ID })
-	return p.items, nil
+	return p.items.sorted(), nil
 }
+
+// recordKey names a record from one rehearsal to the next: the number of a
+// record that was first seen in a rehearsal is forgotten with it.
+type recordKey struct{ objectType, closeID, localKey string }
+
+func (c *Claim) key() recordKey { return recordKey{c.Type, c.CloseID, c.LocalKey} }
 
 type planning struct {
 	*Engine
-	local Previewer
-	shown *idSet
-	mu    sync.Mutex
-	items []PlanItem
+	local     Rehearser
+	types     []string
+	started   time.Time
+	shown     *idSet
+	below     children
+	mu        sync.Mutex
+	pages     [][]mapping.Remote        // what of Close is not known as it is
+	remote    map[string]mapping.Record // the same by Close id
+	readings  map[recordKey]Reading
+	reference Reference
+	items     itemList
 }
 
-func (p *planning) page(ctx context.Context, page Page, _ *Checkpoint) error {
-	p.shown.add(page.Records)
-	byID := map[string]mapping.Remote{}
-	batch := Batch{CloseIDs: map[string][]string{}}
-	for _, r := range page.Records {
-		byID[r.ID] = r
-		batch.CloseIDs[r.Type] = append(batch.CloseIDs[r.Type], r.ID)
+// walk reads Close as an audit does and keeps what differs.
+func (p *planning) walk(ctx context.Context) (err error) {
+	if p.started, err = p.Remote.Now(ctx); err != nil {
+		return err
 	}
-	return p.local.Preview(ctx, batch, func(_ Present, states []*State) error {
-		for _, st := range states {
-			remote, ok := byID[st.CloseID]
-			if !ok || st.Status == Deleted {
-				continue
+	if p.reference, err = p.Remote.Reference(ctx); err != nil {
+		return err
+	}
+	return p.walkSome(ctx, p.types, &p.below, func(ctx context.Context, t string, nested, _ bool) error {
+		w := &walk{Engine: p.Engine, objectType: t, field: "date_created", nested: nested, apply: p.keep}
+		return w.run(ctx, time.Time{}, p.started.Add(time.Minute))
+	})
+}
+
+func (p *planning) keep(ctx context.Context, page Page, _ *Checkpoint) error {
+	p.shown.add(page.Records)
+	p.below.note(page.Records)
+	byType := map[string]map[string]mapping.Remote{}
+	flatten(byType, page.Records)
+	if err := p.dropNeedless(ctx, byType, false); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []mapping.Remote
+	for _, byID := range byType {
+		for id, r := range byID {
+			r.Nested = nil
+			list = append(list, r)
+			p.remote[id] = r.Record
+		}
+	}
+	if len(list) > 0 {
+		p.pages = append(p.pages, list)
+	}
+	return nil
+}
+
+// own copies a page for one rehearsal: deciding fills in what records lack.
+func own(page []mapping.Remote) []mapping.Remote {
+	list := slices.Clone(page)
+	for i := range list {
+		list[i].Record = list[i].Record.Clone()
+	}
+	return list
+}
+
+// read rehearses up to the readings, and takes those from Close afterwards.
+func (p *planning) read(ctx context.Context) error {
+	var r *round
+	var claims []*Claim
+	err := p.rehearse(ctx, func(e *Engine, _ Rehearsal) (err error) {
+		r, claims, err = p.begin(ctx, e)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.fetch(ctx, claims); err != nil {
+		return err
+	}
+	if err := r.knowScope(ctx, claims); err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if rd, ok := r.readings[c.RecordID]; ok {
+			p.readings[c.key()] = rd
+		}
+	}
+	// What is missing in the readings is empty or removed: only now it can be told.
+	p.reference, err = p.Remote.Reference(ctx)
+	return err
+}
+
+// decide rehearses again, now with the readings, and notes what is decided.
+func (p *planning) decide(ctx context.Context) error {
+	return p.rehearse(ctx, func(e *Engine, l Rehearsal) error {
+		r, claims, err := p.begin(ctx, e)
+		if err != nil {
+			return err
+		}
+		for _, c := range claims {
+			if rd, ok := p.readings[c.key()]; ok {
+				rd.Remote.Record = rd.Remote.Record.Clone()
+				r.readings[c.RecordID] = rd
 			}
-			o := p.Objects[st.Type]
-			o.FillMissing(remote.Record, st.Base, st.Local.Record)
-			p.add(st, reconcile.Merge(o, reconcile.Input{Base: st.Base, Local: st.Local,
-				Remote: reconcile.Side{Exists: true, Record: remote.Record, At: remote.Version}}))
+		}
+		if err := r.knowRelatives(ctx); err != nil {
+			return err
+		}
+		for objectType, list := range byType(claims) {
+			for part := range slices.Chunk(list, batchSize) {
+				if err := p.decidePart(ctx, r, l, objectType, part); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
 }
 
-// rest adds the rows that Close does not have and the records it did not show.
-func (p *planning) rest(ctx context.Context, objectType string, now time.Time) error {
-	keys, err := p.local.Unlinked(ctx, objectType)
+// decidePart decides on records of one type as a cycle does. The claims stay,
+// so that guards count the records of all parts.
+func (p *planning) decidePart(ctx context.Context, r *round, l Rehearsal, objectType string, claims []*Claim) error {
+	batch := Batch{IDs: map[string][]int64{}, Owners: p.Guards.InboundDeletes != nil}
+	for _, c := range claims {
+		batch.IDs[objectType] = append(batch.IDs[objectType], c.RecordID)
+	}
+	created := map[int64]string{}
+	err := l.Decide(ctx, batch, func(now Present, states []*State) error {
+		r.present = now
+		if err := r.decideAll(states); err != nil {
+			return err
+		}
+		for _, st := range states {
+			p.items.cycled(r, st)
+			if o := st.Outcome; o != nil && o.Intent != nil && o.Intent.Action == reconcile.Create {
+				created[st.ID] = "new:" + st.LocalKey
+			}
+			st.Outcome = nil
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if p.Objects[objectType].Direction != mapping.FromClose {
-		for _, key := range keys {
-			p.put(PlanItem{ID: "local:" + key, ObjectType: objectType, LocalKey: key, Side: "close", Action: "create", Rule: "only here", Calls: 1})
+	return l.Pretend(ctx, created)
+}
+
+// rehearse gives do an engine on a local side of which nothing stays, after
+// all that an audit would have marked is marked.
+func (p *planning) rehearse(ctx context.Context, do func(*Engine, Rehearsal) error) error {
+	return p.local.Rehearse(ctx, func(l Rehearsal) error {
+		p.items = itemList{}
+		o := p.Options
+		o.Local = &onlooker{l, p}
+		e := New(o)
+		e.catalogue.set(p.reference.CustomFields, p.reference.Incomplete)
+		if err := e.refuseWhenPaused(ctx); err != nil {
+			return err
+		}
+		if err := p.load(ctx, e, l); err != nil {
+			return err
+		}
+		if err := p.mark(ctx, e); err != nil {
+			return err
+		}
+		if err := l.Elapse(ctx); err != nil {
+			return err
+		}
+		return do(e, l)
+	})
+}
+
+// load is the first load of types that had none, out of what was read.
+func (p *planning) load(ctx context.Context, e *Engine, l Rehearsal) error {
+	types, err := e.notLoaded(ctx)
+	if err != nil || len(types) == 0 {
+		return err
+	}
+	if err := e.Local.BeginLoad(ctx, types); err != nil {
+		return err
+	}
+	loads, err := e.Local.FirstLoads(ctx)
+	if err != nil {
+		return err
+	}
+	if staged(loads, types) {
+		for _, page := range p.pages {
+			lists := map[string][]mapping.Remote{}
+			for _, r := range page {
+				lists[r.Type] = append(lists[r.Type], r)
+			}
+			if err := e.Local.Stage(ctx, lists, nil); err != nil {
+				return err
+			}
 		}
 	}
-	ids, err := p.Local.Unseen(ctx, objectType, now)
-	if err != nil {
+	if err := e.Local.Match(ctx, types); err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if !p.shown.has(id) {
-			p.put(PlanItem{ID: id, ObjectType: objectType, CloseID: id, Side: "local", Action: "check", Rule: "not shown by Close; a GET decides", Calls: 1})
+	for _, t := range types {
+		keys, err := l.HeldRows(ctx, t)
+		if err != nil {
+			return err
+		}
+		p.items.first(t, keys)
+	}
+	return e.Local.EndLoad(ctx, types)
+}
+
+// mark does what an audit does with what it read.
+func (p *planning) mark(ctx context.Context, e *Engine) error {
+	for {
+		n, _, err := e.Local.Absorb(ctx, 2000)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for _, page := range p.pages {
+		if _, err := e.applyFlat(ctx, own(page), Cause{"source": "audit"}, 0, false, nil); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.types {
+		if _, err := e.Local.AuditRows(ctx, t); err != nil {
+			return err
+		}
+		if err := e.markUnseen(ctx, t, p.started, p.shown); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (p *planning) put(item PlanItem) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.items = append(p.items, item)
-}
-
-func (p *planning) add(st *State, plan reconcile.Plan) {
-	item := PlanItem{ID: st.CloseID, ObjectType: st.Type, CloseID: st.CloseID, LocalKey: st.LocalKey, Rule: string(plan.Record())}
-	if plan.Local != reconcile.None {
-		item.Side, item.Action = "local", string(plan.Local)
-		p.fields(item, plan, plan.LocalSet, st.Local.Record, 0)
-	}
-	if plan.Remote != reconcile.None {
-		item.Side, item.Action = "close", string(plan.Remote)
-		p.fields(item, plan, plan.RemoteSet, st.Base, 2)
-	}
-}
-
-// fields adds an item a field for updates, one for the whole record else. The
-// calls of a record are counted on its first item.
-func (p *planning) fields(item PlanItem, plan reconcile.Plan, set, old mapping.Record, calls int) {
-	item.Calls = calls
-	if item.Action != string(reconcile.Update) {
-		p.put(item)
-		return
-	}
-	names := make([]string, 0, len(set))
-	for f := range set {
-		names = append(names, f)
-	}
-	sort.Strings(names)
-	for _, f := range names {
-		one := item
-		one.Field, one.Old, one.New = f, old.Get(f), set[f]
-		one.OldValue, one.NewValue = one.Old.Any(), one.New.Any()
-		if reason, ok := plan.Reasons[f]; ok {
-			one.Rule = string(reason)
+// begin claims all that is due and prepares it as a cycle does. What a page
+// settled already is left out.
+func (p *planning) begin(ctx context.Context, e *Engine) (*round, []*Claim, error) {
+	r := &round{Engine: e, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]mapping.Event{}, knows: true, rehearses: true}
+	var claims []*Claim
+	for {
+		list, err := e.Local.Claim(ctx, 10*batchSize, time.Hour)
+		if err != nil {
+			return nil, nil, err
 		}
-		p.put(one)
-		item.Calls = 0
+		if len(list) == 0 {
+			break
+		}
+		for _, c := range list {
+			if slices.Contains(p.types, c.Type) && (len(c.Events) > 0 || !p.items.settled(c)) {
+				claims = append(claims, c)
+				r.claims[c.RecordID] = c
+			}
+		}
 	}
+	if len(claims) == 0 {
+		return r, nil, nil
+	}
+	if err := r.prepare(ctx, claims); err != nil {
+		return nil, nil, err
+	}
+	claims, err := r.presume(ctx, claims)
+	return r, claims, err
+}
+
+// byType gives the claims of each type, parents first.
+func byType(claims []*Claim) func(yield func(string, []*Claim) bool) {
+	return func(yield func(string, []*Claim) bool) {
+		for _, t := range mapping.Types() {
+			list := slices.DeleteFunc(slices.Clone(claims), func(c *Claim) bool { return c.Type != t })
+			slices.SortFunc(list, func(a, b *Claim) int { return cmp.Compare(a.RecordID, b.RecordID) })
+			if len(list) > 0 && !yield(t, list) {
+				return
+			}
+		}
+	}
+}
+
+// onlooker notes what is decided about the records of pages, and lets nothing
+// of it be written but the marks.
+type onlooker struct {
+	Rehearsal
+	p *planning
+}
+
+func (l *onlooker) Decide(ctx context.Context, b Batch, decide func(Present, []*State) error) error {
+	marks := map[string][]string{}
+	b.Claims, b.Checkpoint = nil, nil
+	err := l.Rehearsal.Decide(ctx, b, func(now Present, states []*State) error {
+		clear(marks)
+		if err := decide(now, states); err != nil {
+			return err
+		}
+		for _, st := range states {
+			switch o := st.Outcome; {
+			case o == nil:
+			case o.Mark && st.CloseID != "":
+				marks[st.Type] = append(marks[st.Type], st.CloseID)
+			default:
+				l.p.items.paged(l.p.Objects[st.Type], st, l.p.remote[st.CloseID])
+			}
+			st.Outcome = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for objectType, ids := range marks {
+		if err := l.Rehearsal.Mark(ctx, objectType, ids, Cause{"source": "audit"}, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -81,8 +81,10 @@ func ignorePause(err error) error {
 }
 
 // mayCreate reports whether records may be created on either side now. What a
-// walk brings was asked for before it.
-func (r *round) mayCreate() bool { return r.claims == nil || r.isVerified(r.present.Epoch) }
+// walk brings was asked for before it, and a rehearsal creates nothing.
+func (r *round) mayCreate() bool {
+	return r.claims == nil || r.rehearses || r.isVerified(r.present.Epoch)
+}
 
 // absorbAll makes a record of every row that was captured.
 func (e *Engine) absorbAll(ctx context.Context) error {

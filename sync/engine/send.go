@@ -48,6 +48,7 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 	if err != nil {
 		return r.refused(ctx, st, c, err)
 	}
+	r.arrived(ToClose, c)
 	return r.answered(ctx, o, st, c, answer)
 }
 

@@ -2,14 +2,16 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Bind ties the connection to an organization and to this database the first
 // time, and afterwards checks that both are still the same (faults A38, C6).
 // ErrForeign means that nothing may be written on either side.
 func (s *Store) Bind(ctx context.Context, organizationID string) error {
-	var org, system, database, nowSystem, nowDatabase *string
 	_, err := s.pool.Exec(ctx, `
 		UPDATE closesync.connections SET organization_id = coalesce(organization_id, $2),
 		    system_identifier = coalesce(system_identifier, (SELECT system_identifier::text FROM pg_control_system())),
@@ -18,9 +20,18 @@ func (s *Store) Bind(ctx context.Context, organizationID string) error {
 	if err != nil {
 		return fmt.Errorf("store.Bind: %w", err)
 	}
-	err = s.pool.QueryRow(ctx, `
+	return s.CheckBinding(ctx, organizationID)
+}
+
+// CheckBinding is Bind of what is bound; it writes nothing.
+func (s *Store) CheckBinding(ctx context.Context, organizationID string) error {
+	var org, system, database, nowSystem, nowDatabase *string
+	err := s.pool.QueryRow(ctx, `
 		SELECT organization_id, system_identifier, database_name, (SELECT system_identifier::text FROM pg_control_system()), current_database()
-		FROM closesync.connections WHERE id = $1`, s.id).Scan(&org, &system, &database, &nowSystem, &nowDatabase)
+		FROM closesync.connections WHERE id = $1 AND bound_at IS NOT NULL`, s.id).Scan(&org, &system, &database, &nowSystem, &nowDatabase)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("store.Bind: %w", err)
 	}

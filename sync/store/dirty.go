@@ -21,12 +21,13 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 			SELECT record_id FROM closesync.dirty m
 			WHERE connection = $1 AND not_before <= closesync.clock() AND lease_until < closesync.clock()
 			  AND ($4::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($4)))
+			  AND ($6::bigint[] IS NULL OR record_id = ANY ($6))
 			ORDER BY priority DESC, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1, worker = $5
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
 		          d.refetch, d.refill, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
-		s.id, n, lease, s.onlyUsable(), s.worker)
+		s.id, n, lease, s.onlyUsable(), s.worker, s.pursued)
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
 	}
@@ -278,10 +279,52 @@ func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
 	var wait *float64
 	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until, closesync.clock())) - closesync.clock())::float8
 		FROM closesync.dirty m WHERE connection = $1 AND not_before < 'infinity'
-		  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($2)))`,
-		s.id, s.onlyUsable()).Scan(&wait)
+		  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($2)))
+		  AND ($3::bigint[] IS NULL OR record_id = ANY ($3))`, s.id, s.onlyUsable(), s.pursued).Scan(&wait)
 	if err != nil || wait == nil {
 		return 0, false, err
 	}
 	return max(0, time.Duration(*wait*float64(time.Second))), true, nil
+}
+
+// MarkRows marks rows dirty by key, as a captured change would.
+func (s *Store) MarkRows(ctx context.Context, objectType string, keys []string) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		if err := s.markLocal(ctx, tx, objectType, keys, true); err != nil {
+			return err
+		}
+		return s.wake(ctx, tx)
+	})
+}
+
+// Pursue marks records by Close id and rows by key, and has this store claim
+// those alone from now on.
+func (s *Store) Pursue(ctx context.Context, closeIDs, keys map[string][]string, cause engine.Cause) error {
+	var pursued []int64
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		pursued = []int64{}
+		for _, objectType := range s.usable() {
+			if err := s.markLocal(ctx, tx, objectType, keys[objectType], true); err != nil {
+				return err
+			}
+			ids, err := s.recordIDs(ctx, tx, objectType, closeIDs[objectType])
+			if err != nil {
+				return err
+			}
+			rows, err := idsOf(ctx, tx, `SELECT id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND local_key = ANY ($3)`, s.id, objectType, keys[objectType])
+			if err != nil {
+				return err
+			}
+			if err := s.markIDs(ctx, tx, ids, true, cause, 2, 0); err != nil {
+				return err
+			}
+			pursued = append(append(pursued, ids...), rows...)
+		}
+		return s.wake(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("store.Pursue: %w", err)
+	}
+	s.pursued = pursued
+	return nil
 }

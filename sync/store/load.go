@@ -134,9 +134,13 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 	if len(keys) == 0 {
 		return nil
 	}
+	lock := "FOR UPDATE"
+	if s.rehearses {
+		lock = ""
+	}
 	rows, err := tx.Query(ctx, fmt.Sprintf(`
 		SELECT t.%[2]s::text, t.xmin::text::bigint, coalesce(t.%[4]s::text, ''), %[5]s FROM %[1]s t
-		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s FOR UPDATE`, t.name, t.key, t.keyCast, t.closeID, t.json()), keys)
+		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s %[6]s`, t.name, t.key, t.keyCast, t.closeID, t.json(), lock), keys)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type Querier interface {
 // Store is one connection's part of the database. It is safe for concurrent
 // use; every exported method owns its transaction and may run twice.
 type Store struct {
-	pool    *pgxpool.Pool
+	pool    database
 	name    string
 	id      int32
 	role    string // the worker's own, whose writes are not captured
@@ -44,6 +44,15 @@ type Store struct {
 	sealer     Sealer
 	enqueue    func(ctx context.Context, tx pgx.Tx) error
 	worker     string // stands in the claims of this process; "" for nobody known
+	// rehearses: all that is done is undone, so that no row of a user is locked.
+	rehearses bool
+	pursued   []int64 // records that alone are claimed; nil for all
+}
+
+// database is a pool, or the transaction of a rehearsal.
+type database interface {
+	Querier
+	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // Sealer keeps a secret unreadable in the database. Purpose is bound to the
@@ -65,6 +74,8 @@ type Options struct {
 	// Sealer is needed where a webhook subscription is kept; nil refuses to
 	// store its key.
 	Sealer Sealer
+	// LookOnly opens without writing the connection down.
+	LookOnly bool
 	// Enqueue is called in every transaction that marks records dirty; it puts
 	// an alarm in the queue. nil: nobody is woken.
 	Enqueue func(ctx context.Context, tx pgx.Tx) error
@@ -77,11 +88,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	err := s.pool.QueryRow(ctx, `
-		WITH made AS (INSERT INTO closesync.connections (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id)
-		SELECT id, session_user::text FROM made UNION ALL SELECT id, session_user::text FROM closesync.connections WHERE name = $1 LIMIT 1`,
-		o.Connection).Scan(&s.id, &s.role)
-	if err != nil {
+	if err := s.introduce(ctx, o.LookOnly); err != nil {
 		return nil, fmt.Errorf("store.Open(%q): %w", o.Connection, err)
 	}
 	if o.WorkerRole != "" {
@@ -111,6 +118,16 @@ func (s *Store) meetColumns() {
 			}
 		}
 	}
+}
+
+// introduce gives the connection its number. One only looked at may have none.
+func (s *Store) introduce(ctx context.Context, lookOnly bool) error {
+	sql := `WITH made AS (INSERT INTO closesync.connections (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id)
+		SELECT id, session_user::text FROM made UNION ALL SELECT id, session_user::text FROM closesync.connections WHERE name = $1 LIMIT 1`
+	if lookOnly {
+		sql = `SELECT coalesce((SELECT id FROM closesync.connections WHERE name = $1), 0), session_user::text`
+	}
+	return s.pool.QueryRow(ctx, sql, s.name).Scan(&s.id, &s.role)
 }
 
 // Refresh reads the catalogue of the mapped tables again: columns come, go and
@@ -153,7 +170,10 @@ func (s *Store) tableSet() map[string]*table {
 func (s *Store) usable() []string { return slices.Sorted(maps.Keys(s.tableSet())) }
 
 // Pool gives the pool to what shares it: River, health checks.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *pgxpool.Pool {
+	p, _ := s.pool.(*pgxpool.Pool)
+	return p
+}
 
 // ConnectionID is the connection's number, which every key starts with.
 func (s *Store) ConnectionID() int32 { return s.id }

@@ -1,9 +1,8 @@
 package jobs_test
 
 import (
-	"context"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,13 +15,7 @@ import (
 // an hour to go, a load under way and the leadership of the queue.
 func deadWorker(t *testing.T, w *harness.World, name string) {
 	t.Helper()
-	w.Store.SetWorker(name)
-	w.SQL("UPDATE crm.leads SET name = 'edited before the kill' WHERE id = 1")
-	_, _, err := w.Store.Absorb(context.Background(), 10)
-	require.NoError(t, err)
-	claims, err := w.Store.Claim(context.Background(), 10, time.Hour)
-	require.NoError(t, err)
-	require.Len(t, claims, 1)
+	claimed(t, w, name, 1)
 	w.SQL(`INSERT INTO river.river_job (state, attempt, max_attempts, attempted_at, attempted_by, kind, args, queue, unique_key, unique_states)
 		VALUES ('running', 1, 10, now(), ARRAY[$1], 'backfill', '{"connection": "default"}', 'load', '\x01', B'11111111')`, name)
 	w.SQL(`INSERT INTO river.river_leader (elected_at, expires_at, leader_id) VALUES (now(), now() + interval '1 hour', $1)
@@ -70,7 +63,7 @@ func TestFault_D2_ALivingWorkerIsNotRobbed(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(leave)
 	deadWorker(t, w, "alive")
-	deadWorker2(t, w)
+	claimed(t, w, "dead", 2)
 	start(t, worker(t, w))
 	eventually(t, w, "what the dead one held is free", "SELECT count(*) = 0 FROM closesync.dirty WHERE worker = 'dead'")
 	require.Equal(t, "1", w.Get("SELECT count(*) FROM closesync.dirty WHERE worker = 'alive' AND lease_until > now()"))
@@ -78,16 +71,15 @@ func TestFault_D2_ALivingWorkerIsNotRobbed(t *testing.T) {
 	require.Equal(t, "alive", w.Get("SELECT leader_id FROM river.river_leader"))
 }
 
-// deadWorker2 leaves a claim on another record.
-func deadWorker2(t *testing.T, w *harness.World) {
+// claimed edits a row and leaves a claim on its record, in one transaction: a
+// worker that lives must not get at it in between.
+func claimed(t *testing.T, w *harness.World, name string, row int) {
 	t.Helper()
-	w.Store.SetWorker("dead")
-	w.SQL("UPDATE crm.leads SET name = 'another edit' WHERE id = 2")
-	_, _, err := w.Store.Absorb(context.Background(), 10)
-	require.NoError(t, err)
-	claims, err := w.Store.Claim(context.Background(), 10, time.Hour)
-	require.NoError(t, err)
-	require.Len(t, claims, 1)
+	w.SQL(fmt.Sprintf(`UPDATE crm.leads SET name = 'edited before the kill' WHERE id = %[2]d;
+		DELETE FROM closesync.outbox;
+		INSERT INTO closesync.dirty (record_id, connection, worker, lease_until, fence, local_at)
+		SELECT id, connection, '%[1]s', closesync.clock() + interval '1 hour', 1, closesync.clock()
+		FROM closesync.records WHERE object_type = 'lead' AND local_key = '%[2]d'`, name, row))
 }
 
 // What is scheduled waits for a leader: with the old one killed it is queued

@@ -128,7 +128,7 @@ func (p *planning) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.fetch(ctx, claims); err != nil {
+	if _, err := r.fetch(ctx, claims); err != nil {
 		return err
 	}
 	if err := r.knowScope(ctx, claims); err != nil {
@@ -161,7 +161,7 @@ func (p *planning) decide(ctx context.Context) error {
 			return err
 		}
 		for objectType, list := range byType(claims) {
-			for part := range slices.Chunk(list, batchSize) {
+			for part := range slices.Chunk(list, maxBatch) {
 				if err := p.decidePart(ctx, r, l, objectType, part); err != nil {
 					return err
 				}
@@ -291,10 +291,11 @@ func (p *planning) mark(ctx context.Context, e *Engine) error {
 // begin claims all that is due and prepares it as a cycle does. What a page
 // settled already is left out.
 func (p *planning) begin(ctx context.Context, e *Engine) (*round, []*Claim, error) {
-	r := &round{Engine: e, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]mapping.Event{}, knows: true, rehearses: true}
+	hour := time.Now().Add(time.Hour) // nothing is claimed for others to wait for
+	r := &round{Engine: e, times: times{read: hour, send: hour, end: hour}, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]mapping.Event{}, knows: true, rehearses: true}
 	var claims []*Claim
 	for {
-		list, err := e.Local.Claim(ctx, 10*batchSize, time.Hour)
+		list, err := e.Local.Claim(ctx, 10*maxBatch, time.Hour)
 		if err != nil {
 			return nil, nil, err
 		}

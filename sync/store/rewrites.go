@@ -19,8 +19,8 @@ func (w *writing) heedTriggers(ctx context.Context, t *table, written []*rowWrit
 	for _, row := range written {
 		byKey[row.key] = row
 	}
-	rows, err := w.tx.Query(ctx, fmt.Sprintf("SELECT t.%[2]s::text, to_jsonb(t)::text FROM %[1]s t WHERE t.%[2]s = ANY ($1::text[]::%[3]s[])",
-		t.name, t.key, t.keyCast), keysOf(byKey))
+	rows, err := w.tx.Query(ctx, fmt.Sprintf("SELECT t.%[2]s::text, %[4]s FROM %[1]s t WHERE t.%[2]s = ANY ($1::text[]::%[3]s[])",
+		t.name, t.key, t.keyCast, t.json()), keysOf(byKey))
 	if err != nil {
 		return err
 	}

@@ -236,8 +236,8 @@ func (e *Engine) walkTypes(ctx context.Context, below *children, read func(ctx c
 	}
 	g, asking := errgroup.WithContext(ctx)
 	g.SetLimit(e.Workers)
-	g.Go(func() error { return below.ask(asking, e) })
-	g.Go(func() error { return read(asking, "lead", true, true) })
+	g.Go(guarded(func() error { return below.ask(asking, e) }))
+	g.Go(guarded(func() error { return read(asking, "lead", true, true) }))
 	if err := g.Wait(); err != nil {
 		return err
 	}

@@ -127,12 +127,14 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	}
 	// The store reads the claims again after decide filled in what becomes of
 	// each, so both share the same array.
-	err = r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
-		r.present = now
-		r.sends = dropType(r.sends, states)
-		r.unsettled = dropUnsettled(r.unsettled, states)
-		return r.decideAll(states)
-	})
+	err = guarded(func() error {
+		return r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+			r.present = now
+			r.sends = dropType(r.sends, states)
+			r.unsettled = dropUnsettled(r.unsettled, states)
+			return r.decideAll(states)
+		})
+	})()
 	if err != nil {
 		return r.isolate(ctx, claims, err)
 	}
@@ -152,7 +154,12 @@ func (r *round) decideAll(states []*State) error {
 			continue
 		}
 		c.begin()
-		if err := r.decide(st, c); err != nil {
+		err := guarded(func() error { return r.decide(st, c) })()
+		if r.notePanic(err, st.Type, st.CloseID) {
+			c.begin()
+			st.Outcome, st.Ended, err = &Outcome{Status: Errored, Class: "panic", Error: err.Error(), Cause: c.Cause}, nil, nil
+		}
+		if err != nil {
 			return err
 		}
 		if st.Outcome != nil && st.Outcome.Intent != nil {
@@ -210,11 +217,13 @@ func rowTaken(err error) bool {
 // again decides on claims whose readings are at hand.
 func (r *round) again(ctx context.Context, claims []*Claim) error {
 	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims, Owners: r.Guards.InboundDeletes != nil}
-	err := r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
-		r.present = now
-		r.sends = r.sends[:0]
-		return r.decideAll(states)
-	})
+	err := guarded(func() error {
+		return r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+			r.present = now
+			r.sends = r.sends[:0]
+			return r.decideAll(states)
+		})
+	})()
 	if err != nil {
 		return r.isolate(ctx, claims, err)
 	}
@@ -222,20 +231,28 @@ func (r *round) again(ctx context.Context, claims []*Claim) error {
 }
 
 func (r *round) park(ctx context.Context, claims []*Claim, cause error) error {
+	class := "postgres"
+	if r.notePanic(cause, claims[0].Type, claims[0].CloseID) {
+		class = "panic"
+	}
 	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
 	return r.Local.Decide(ctx, batch, func(_ Present, states []*State) error {
+		claims[0].begin() // the decision that was undone may have kept it
 		for _, st := range states {
-			st.Outcome = &Outcome{Status: Errored, Class: "postgres", Error: rowProblem(cause)}
+			st.Outcome = &Outcome{Status: Errored, Class: class, Error: rowProblem(cause)}
 		}
 		return nil
 	})
 }
 
-// refusesRow reports whether Postgres refused the content of a row, which no
-// repetition will change, rather than being unable to work.
+// refusesRow reports whether Postgres refused the content of a row, or we fell
+// over it, which no repetition will change, rather than being unable to work.
 func (r *round) refusesRow(err error) bool { return rowProblem(err) != "" }
 
 func rowProblem(err error) string {
+	if p, ok := errors.AsType[*panicked](err); ok {
+		return p.Error()
+	}
 	var refusal interface {
 		SQLState() string
 		Error() string

@@ -49,7 +49,10 @@ func (f *fetching) readOne(ctx context.Context, c *Claim) error {
 		f.leave(c, nil)
 		return nil
 	}
-	reading := f.read(ctx, c)
+	var reading Reading
+	if err := guarded(func() error { reading = f.read(ctx, c); return nil })(); f.notePanic(err, c.Type, c.CloseID) {
+		reading = Reading{Err: &CallError{Class: "panic", Message: err.Error()}}
+	}
 	var call *CallError
 	if errors.As(reading.Err, &call) {
 		switch call.Class {

@@ -34,25 +34,27 @@ func (e *Engine) applyTypes(ctx context.Context, byType map[string]map[string]ma
 		}
 	}
 	counted := map[string]int{}
-	err = e.Local.Decide(ctx, batch, func(now Present, states []*State) error {
-		if now.FromClosePaused {
-			return ErrPaused
-		}
-		if len(states) == 0 {
-			return nil
-		}
-		objectType, n := states[0].Type, 0
-		now.Tally = nil // what is to be sent is left to a cycle
-		r := &round{Engine: e, present: now}
-		for _, st := range states {
-			r.decidePage(st, byType[objectType][st.CloseID], cause, silent)
-			if st.Outcome != nil {
-				n++
+	err = guarded(func() error {
+		return e.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+			if now.FromClosePaused {
+				return ErrPaused
 			}
-		}
-		counted[objectType] = n
-		return nil
-	})
+			if len(states) == 0 {
+				return nil
+			}
+			objectType, n := states[0].Type, 0
+			now.Tally = nil // what is to be sent is left to a cycle
+			r := &round{Engine: e, present: now}
+			for _, st := range states {
+				r.decidePage(st, byType[objectType][st.CloseID], cause, silent)
+				if st.Outcome != nil {
+					n++
+				}
+			}
+			counted[objectType] = n
+			return nil
+		})
+	})()
 	for _, n := range counted {
 		changed += n
 	}
@@ -88,10 +90,14 @@ func (e *Engine) applySingly(ctx context.Context, records []mapping.Remote, caus
 // parkPage keeps a record that Postgres refuses in sight. Its children are
 // tried without it: they wait for their parent.
 func (e *Engine) parkPage(ctx context.Context, record mapping.Remote, cause error) error {
+	class := "postgres"
+	if e.notePanic(cause, record.Type, record.ID) {
+		class = "panic"
+	}
 	batch := Batch{CloseIDs: map[string][]string{record.Type: {record.ID}}}
 	err := e.Local.Decide(ctx, batch, func(_ Present, states []*State) error {
 		for _, st := range states {
-			st.Outcome = &Outcome{Status: Errored, Class: "postgres", Error: rowProblem(cause)}
+			st.Outcome = &Outcome{Status: Errored, Class: class, Error: rowProblem(cause)}
 		}
 		return nil
 	})

@@ -23,7 +23,7 @@ func (r *round) send(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(withLastLook(ctx, look.allow))
 	g.SetLimit(r.Workers)
 	for _, st := range r.sends {
-		g.Go(func() error { return r.sendOne(ctx, st) })
+		g.Go(guarded(func() error { return r.sendOne(ctx, st) }))
 	}
 	return g.Wait()
 }
@@ -32,17 +32,13 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 	o, in, c := r.Objects[st.Type], st.Outcome.Intent, r.claims[st.ID]
 	c.Keep = false
 	var answer mapping.Remote
-	var err error
-	switch {
-	case ctx.Err() != nil:
-		err = &CallError{Class: "limited", Message: "not sent: the time for it was over"}
-	case in.Action == reconcile.Create:
-		answer, err = r.Remote.Create(ctx, st.Type, in.Sent, in.Marker)
-	case in.Action == reconcile.Update:
-		answer, err = r.Remote.Update(ctx, st.Type, st.CloseID, in.Sent)
-	case in.Action == reconcile.Delete:
-		err = r.Remote.Delete(ctx, st.Type, st.CloseID)
-	}
+	err := guarded(func() (err error) {
+		if ctx.Err() != nil {
+			return &CallError{Class: "limited", Message: "not sent: the time for it was over"}
+		}
+		answer, err = r.write(ctx, st, in)
+		return err
+	})()
 	// The answer is kept even if the time for sending is over.
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
@@ -50,6 +46,18 @@ func (r *round) sendOne(ctx context.Context, st *State) error {
 	}
 	r.arrived(ToClose, c)
 	return r.answered(ctx, o, st, c, answer)
+}
+
+func (r *round) write(ctx context.Context, st *State, in *Intent) (mapping.Remote, error) {
+	switch in.Action {
+	case reconcile.Create:
+		return r.Remote.Create(ctx, st.Type, in.Sent, in.Marker)
+	case reconcile.Update:
+		return r.Remote.Update(ctx, st.Type, st.CloseID, in.Sent)
+	case reconcile.Delete:
+		return mapping.Remote{}, r.Remote.Delete(ctx, st.Type, st.CloseID)
+	}
+	return mapping.Remote{}, nil
 }
 
 // answered takes in what Close holds after a write: the answer becomes the
@@ -178,12 +186,19 @@ func (r *round) refused(ctx context.Context, st *State, c *Claim, err error) err
 	if !errors.As(err, &call) {
 		call = &CallError{Class: "unknown", Message: err.Error()}
 	}
+	fell := r.notePanic(err, st.Type, st.CloseID)
 	fate := Ended{Intent: in.ID, State: "failed", Problem: call.Message}
 	if call.Class == "unknown" {
 		fate.State = "unknown"
 	}
 	if r.refusesMarker(r.Objects[st.Type], in, call) {
 		return r.end(ctx, st, c, fate, func(Present, *State) { c.Retry = time.Microsecond })
+	}
+	if fell && in.Action != reconcile.Create {
+		// Its effect is not known, and to do it again would end the same way. A
+		// create is looked up first, as any whose answer was lost.
+		call.Class = "panic"
+		return r.parkWrite(ctx, st, c, fate, call)
 	}
 	switch call.Class {
 	case "paused":

@@ -52,19 +52,19 @@ func (w *walk) run(ctx context.Context, from, to time.Time) error {
 	w.changed, w.to = sync.NewCond(&w.mu), to
 	g, ctx := errgroup.WithContext(ctx)
 	sheets := make(chan *sheet)
-	g.Go(func() error {
+	g.Go(guarded(func() error {
 		defer close(sheets)
 		return w.readAll(ctx, from, sheets)
-	})
+	}))
 	for range min(storers, w.Workers) {
-		g.Go(func() error {
+		g.Go(guarded(func() error {
 			for p := range sheets {
 				if err := w.store(ctx, p); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
+		}))
 	}
 	return g.Wait()
 }
@@ -80,14 +80,14 @@ func (w *walk) readAll(ctx context.Context, from time.Time, to chan<- *sheet) er
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, w.wake)()
 	for range min(walkers, w.Workers) {
-		g.Go(func() error {
+		g.Go(guarded(func() error {
 			for s := w.take(ctx); s != nil; s = w.take(ctx) {
 				if err := w.read(ctx, s, to); err != nil {
 					return err
 				}
 			}
 			return ctx.Err()
-		})
+		}))
 	}
 	return g.Wait()
 }

@@ -41,14 +41,14 @@ func (w *walk) begin(ctx context.Context, from time.Time, to chan<- *sheet) erro
 	var page *sheet
 	g, both := errgroup.WithContext(ctx)
 	g.SetLimit(w.Workers)
-	g.Go(func() (err error) {
+	g.Go(guarded(func() (err error) {
 		newest, err = w.Remote.Newest(both, w.objectType, w.field)
 		return err
-	})
-	g.Go(func() (err error) {
+	}))
+	g.Go(guarded(func() (err error) {
 		page, err = w.next(both, s)
 		return err
-	})
+	}))
 	if err := g.Wait(); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (r *Remote) fetch(ctx context.Context, objectType, id string, nested map[st
 	if err != nil {
 		return engine.Reading{Err: callError(err)}
 	}
-	rec, err := mapping.DecodeRemote(o, raw, nested)
+	rec, err := decode(o, raw, nested)
 	if err != nil {
 		return engine.Reading{Err: callError(err)}
 	}

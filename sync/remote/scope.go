@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 
-	"closesync/mapping"
 	"closesync/sync/closeapi"
 	"closesync/sync/engine"
 )
@@ -38,7 +37,7 @@ func (r *Remote) InScope(ctx context.Context, objectType string, ids []string) (
 			return nil, callError(err)
 		}
 		for _, raw := range page.Data {
-			rec, err := mapping.DecodeRemote(o, raw, nil)
+			rec, err := decode(o, raw, nil)
 			if err != nil {
 				return nil, &engine.CallError{Class: classTransient, Message: err.Error()}
 			}

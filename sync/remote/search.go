@@ -149,7 +149,7 @@ func (s *search) take(got rows) (from, to time.Time) {
 		s.page.Bad = append(s.page.Bad, bad.Err)
 	}
 	for _, raw := range got.data {
-		rec, err := mapping.DecodeRemote(s.o, raw, s.nested)
+		rec, err := decode(s.o, raw, s.nested)
 		if err != nil {
 			s.page.Bad = append(s.page.Bad, err)
 			continue

@@ -71,7 +71,7 @@ func (r *Remote) encode(objectType string, set mapping.Record, marker string) (*
 // answer reads what a write returned. If it cannot be read the write has
 // happened all the same, or another record answers: the caller must look.
 func answer(o *mapping.Object, raw []byte, id string) (mapping.Remote, error) {
-	rec, err := mapping.DecodeRemote(o, raw, nil)
+	rec, err := decode(o, raw, nil)
 	if err != nil {
 		return mapping.Remote{}, &engine.CallError{Class: classUnknown, Message: "the answer to the write: " + err.Error()}
 	}

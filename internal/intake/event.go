@@ -16,7 +16,13 @@ import (
 // usable identity gets one made of its content.
 func Event(v webhook.Delivery) engine.Event {
 	e := engine.Event{ID: v.EventID, Updated: v.DateUpdated, ObjectType: v.ObjectType, ObjectID: v.ObjectID, Action: v.Action,
-		Body: v.Event, Stale: v.Stale, Foreign: v.Foreign || v.Odd, MergeSource: mergeSource(v.Event)}
+		Body: v.Event, Stale: v.Stale, Foreign: v.Foreign || v.Odd}
+	if ev, err := mapping.DecodeEvent(v.Event); err == nil {
+		e.Bulk = ev.BulkActionID != ""
+		if ev.Action == "merged" {
+			e.MergeSource = ev.MergeSource // the lead that it ended
+		}
+	}
 	if e.Body == nil {
 		e.Body = v.Raw
 	}
@@ -33,13 +39,4 @@ func Event(v webhook.Delivery) engine.Event {
 func contentID(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:11])
-}
-
-// mergeSource is the lead that a merge event ended, if it is one.
-func mergeSource(raw []byte) string {
-	ev, err := mapping.DecodeEvent(raw)
-	if err != nil || ev.Action != "merged" {
-		return ""
-	}
-	return ev.MergeSource
 }

@@ -226,4 +226,5 @@ type Event struct {
 	Body        []byte // the event object alone
 	Stale       bool   // its record must be fetched, its content not used
 	Foreign     bool   // of another organization: kept, never acted on
+	Bulk        bool   // one of a bulk action's very many: others go first
 }

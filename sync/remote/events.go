@@ -52,7 +52,7 @@ func (r *Remote) Events(ctx context.Context, since time.Time, each func([]engine
 func (r *Remote) event(ev mapping.Event, raw []byte) engine.Event {
 	return engine.Event{
 		ID: ev.ID, Updated: ev.Updated, ObjectType: ev.ObjectType, ObjectID: ev.ObjectID, Action: ev.Action,
-		MergeSource: ev.MergeSource, Body: raw, Foreign: r.foreign(ev),
+		MergeSource: ev.MergeSource, Body: raw, Foreign: r.foreign(ev), Bulk: ev.BulkActionID != "",
 	}
 }
 
@@ -110,7 +110,7 @@ func (r *Remote) ours(ev mapping.Event) bool {
 // ours is read by its id.
 func (r *Remote) created(ctx context.Context, o *mapping.Object, ev mapping.Event) (mapping.Remote, bool, error) {
 	if ev.DataState == mapping.Present {
-		if rec, err := mapping.DecodeRemote(o, ev.Data, nil); err == nil && rec.ID == ev.ObjectID {
+		if rec, err := decode(o, ev.Data, nil); err == nil && rec.ID == ev.ObjectID {
 			return rec, true, nil
 		}
 	}
@@ -125,7 +125,7 @@ func (r *Remote) created(ctx context.Context, o *mapping.Object, ev mapping.Even
 	if err != nil {
 		return mapping.Remote{}, false, callError(err)
 	}
-	rec, err := mapping.DecodeRemote(o, raw, nil)
+	rec, err := decode(o, raw, nil)
 	if err != nil {
 		return mapping.Remote{}, false, callError(err)
 	}

@@ -14,7 +14,10 @@ import (
 // Claim takes up to n due records for this worker until the lease ends. Others
 // pass over them (SKIP LOCKED); a claim whose lease ended may be taken again,
 // under a higher fence.
-// Records of a table that is gone wait until it is back.
+// Records of a table that is gone wait until it is back. Of the most urgent
+// ones, every other claim takes edits made here first, and the others news of
+// Close: however many there are on one side, the other has a share of the
+// calls (fault A40).
 func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engine.Claim, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH due AS (
@@ -22,12 +25,12 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 			WHERE connection = $1 AND not_before <= closesync.clock() AND lease_until < closesync.clock()
 			  AND ($4::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($4)))
 			  AND ($6::bigint[] IS NULL OR record_id = ANY ($6))
-			ORDER BY priority DESC, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+			ORDER BY priority DESC, (coalesce(local_at, '-infinity') = '-infinity') = $7, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1, worker = $5
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
 		          d.refetch, d.refill, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
-		s.id, n, lease, s.onlyUsable(), s.worker, s.pursued)
+		s.id, n, lease, s.onlyUsable(), s.worker, s.pursued, s.turn.Add(1)%2 == 0)
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
 	}

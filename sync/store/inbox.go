@@ -104,8 +104,8 @@ func (s *Store) insertEvents(ctx context.Context, tx pgx.Tx, source string, even
 // organization and one of an unmapped type are only kept.
 func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored []storedEvent) error {
 	type mark struct {
-		row   int64
-		fetch bool
+		row         int64
+		fetch, bulk bool
 	}
 	marks := map[string]map[string][]mark{}
 	add := func(objectType, id string, m mark) {
@@ -121,9 +121,9 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 		if e.Foreign {
 			continue
 		}
-		add(mapping.TypeOfEvent(e.ObjectType), e.ObjectID, mark{e.row, e.Stale})
+		add(mapping.TypeOfEvent(e.ObjectType), e.ObjectID, mark{e.row, e.Stale, e.Bulk})
 		if e.ObjectType == "lead" && e.MergeSource != "" && e.MergeSource != e.ObjectID {
-			add("lead", e.MergeSource, mark{e.row, e.Stale})
+			add("lead", e.MergeSource, mark{e.row, e.Stale, e.Bulk})
 		}
 	}
 	for objectType, byID := range marks {
@@ -132,22 +132,23 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 		}
 		var ids []string
 		var rows []int64
-		var fetch []bool
+		var fetch, bulk []bool
 		for id, list := range byID {
 			for _, m := range list {
-				ids, rows, fetch = append(ids, id), append(rows, m.row), append(fetch, m.fetch)
+				ids, rows, fetch, bulk = append(ids, id), append(rows, m.row), append(fetch, m.fetch), append(bulk, m.bulk)
 			}
 		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO closesync.dirty (record_id, connection, events, refetch, cause, priority)
-			SELECT r.id, $1, array_agg(v.event ORDER BY v.event), bool_or(v.refetch), jsonb_build_object('source', $3::text), 2
-			FROM unnest($4::text[], $5::bigint[], $6::boolean[]) AS v(id, event, refetch)
+			SELECT r.id, $1, array_agg(v.event ORDER BY v.event), bool_or(v.refetch), jsonb_build_object('source', $3::text),
+			       CASE WHEN bool_and(v.bulk) THEN 1 ELSE 2 END
+			FROM unnest($4::text[], $5::bigint[], $6::boolean[], $7::boolean[]) AS v(id, event, refetch, bulk)
 			JOIN closesync.records r ON r.connection = $1 AND r.object_type = $2 AND r.close_id = v.id
 			GROUP BY r.id ORDER BY r.id
 			ON CONFLICT (record_id) DO UPDATE SET gen = dirty.gen + 1, events = dirty.events || excluded.events,
-			    refetch = dirty.refetch OR excluded.refetch, cause = excluded.cause, priority = 2,
+			    refetch = dirty.refetch OR excluded.refetch, cause = excluded.cause, priority = greatest(dirty.priority, excluded.priority),
 			    not_before = least(dirty.not_before, closesync.clock())`,
-			s.id, objectType, source, ids, rows, fetch); err != nil {
+			s.id, objectType, source, ids, rows, fetch, bulk); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,8 @@ type Store struct {
 	log        *slog.Logger
 	sealer     Sealer
 	enqueue    func(ctx context.Context, tx pgx.Tx) error
-	worker     string // stands in the claims of this process; "" for nobody known
+	worker     string       // stands in the claims of this process; "" for nobody known
+	turn       atomic.Int64 // of claims
 	// rehearses: all that is done is undone, so that no row of a user is locked.
 	rehearses bool
 	pursued   []int64 // records that alone are claimed; nil for all

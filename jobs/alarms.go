@@ -18,6 +18,7 @@ func (w *Worker) runAlarms(ctx, work context.Context, conn *pgx.Conn, m missing)
 	heard := make(chan struct{}, 1)
 	go w.listen(ctx, conn, heard)
 	go w.watchOrphans(ctx, m)
+	go w.watchClock(ctx)
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {

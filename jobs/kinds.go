@@ -28,6 +28,17 @@ func once(queue string) river.InsertOpts {
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}}}
 }
 
+// soon is when a job that failed is tried again: after a second, then after
+// twice as long each time, up to a minute. River's own policy would wait for
+// hours after an outage of minutes, and as long as a job waits no equal one is
+// queued on schedule. A job that gives up comes back with the next turn of its
+// schedule; a compare that somebody asked for has no turn and does not give up.
+type soon struct{}
+
+func (soon) NextRetry(job *rivertype.JobRow) time.Time {
+	return time.Now().UTC().Add(min(time.Second<<min(len(job.Errors), 10), time.Minute))
+}
+
 // Connection is one synchronised organization.
 type Connection struct {
 	Name   string

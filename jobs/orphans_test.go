@@ -12,7 +12,7 @@ import (
 )
 
 // deadWorker leaves behind what a worker holds that was killed: a claim with
-// an hour to go, a load under way and the leadership of the queue.
+// minutes to go, a load under way and the leadership of the queue.
 func deadWorker(t *testing.T, w *harness.World, name string) {
 	t.Helper()
 	claimed(t, w, name, 1)
@@ -78,7 +78,7 @@ func claimed(t *testing.T, w *harness.World, name string, row int) {
 	w.SQL(fmt.Sprintf(`UPDATE crm.leads SET name = 'edited before the kill' WHERE id = %[2]d;
 		DELETE FROM closesync.outbox;
 		INSERT INTO closesync.dirty (record_id, connection, worker, lease_until, fence, local_at)
-		SELECT id, connection, '%[1]s', closesync.clock() + interval '1 hour', 1, closesync.clock()
+		SELECT id, connection, '%[1]s', closesync.clock() + interval '10 minutes', 1, closesync.clock()
 		FROM closesync.records WHERE object_type = 'lead' AND local_key = '%[2]d'`, name, row))
 }
 

@@ -18,12 +18,14 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
 
+var discard = slog.New(slog.DiscardHandler)
+
 // worker makes a worker over a world; nothing runs before its Start. Its
 // schedule does nothing by itself within a test.
 func worker(t *testing.T, w *harness.World) *jobs.Worker {
 	t.Helper()
 	never := cron.Every(24 * time.Hour)
-	j, err := jobs.New(jobs.Options{Pool: w.Pool, Logger: slog.New(slog.DiscardHandler),
+	j, err := jobs.New(jobs.Options{Pool: w.Pool, Logger: discard,
 		Schedule:    jobs.Schedule{Events: never, Search: never, Audit: never},
 		Connections: []jobs.Connection{{Name: "default", Engine: w.Engine, Types: mapping.Types()}}})
 	require.NoError(t, err)

@@ -1,0 +1,4 @@
+package jobs
+
+// Soon is the retry policy of all jobs.
+var Soon = soon{}

@@ -58,9 +58,11 @@ func (w *searchWorker) Work(ctx context.Context, job *river.Job[SearchArgs]) err
 	if err != nil {
 		return err
 	}
+	walk, done := w.walking(ctx)
+	defer done()
 	for _, t := range c.Types {
-		if err := c.Engine.SearchChanged(ctx, t); err != nil {
-			return translate(err)
+		if err := c.Engine.SearchChanged(walk, t); err != nil {
+			return w.interrupted(err)
 		}
 	}
 	return nil

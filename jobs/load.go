@@ -33,8 +33,10 @@ func (w *backfillWorker) Work(ctx context.Context, job *river.Job[BackfillArgs])
 	}
 	started := time.Now()
 	var seen atomic.Int64 // several windows report at once
-	if err := c.Engine.Backfill(ctx, seen.Store); err != nil {
-		return translate(err)
+	walk, done := w.walking(ctx)
+	defer done()
+	if err := c.Engine.Backfill(walk, seen.Store); err != nil {
+		return w.interrupted(err)
 	}
 	if seen.Load() > 0 {
 		w.log.Info("everything is loaded", "connection", c.Name, "records", seen.Load(), "took", time.Since(started).Round(time.Millisecond))
@@ -54,8 +56,12 @@ type AuditArgs struct {
 // Kind names the job.
 func (AuditArgs) Kind() string { return "audit" }
 
-// InsertOpts: see once.
-func (AuditArgs) InsertOpts() river.InsertOpts { return once(QueueLoad) }
+// InsertOpts: see once and soon.
+func (AuditArgs) InsertOpts() river.InsertOpts {
+	opt := once(QueueLoad)
+	opt.MaxAttempts = 1000
+	return opt
+}
 
 type auditWorker struct {
 	river.WorkerDefaults[AuditArgs]
@@ -69,5 +75,7 @@ func (w *auditWorker) Work(ctx context.Context, job *river.Job[AuditArgs]) error
 	if err != nil {
 		return err
 	}
-	return translate(c.Engine.Audit(ctx, job.Args.Types, nil))
+	walk, done := w.walking(ctx)
+	defer done()
+	return w.interrupted(c.Engine.Audit(walk, job.Args.Types, nil))
 }

@@ -46,6 +46,8 @@ type Worker struct {
 	stop   context.CancelFunc // ends the alarms
 	cut    context.CancelFunc // ends those cycles
 	ended  chan struct{}
+	// ending is done as soon as the worker is asked to end.
+	ending context.Context
 }
 
 const (
@@ -81,6 +83,7 @@ func New(o Options) (*Worker, error) {
 		},
 		Workers:                     workers,
 		PeriodicJobs:                periodic(o),
+		RetryPolicy:                 soon{},
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        3 * time.Minute,
 		CompletedJobRetentionPeriod: time.Hour,
@@ -127,13 +130,15 @@ func (w *Worker) Start(ctx context.Context) error {
 		_ = heard.Close(ctx)
 		return err
 	}
+	alarms, stop := context.WithCancel(context.WithoutCancel(ctx))
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop, w.cut, w.ended, w.ending = stop, cut, make(chan struct{}), alarms
 	if err := w.client.Start(ctx); err != nil {
+		stop()
+		cut()
 		_ = heard.Close(ctx)
 		return fmt.Errorf("jobs.Start: %w", err)
 	}
-	alarms, stop := context.WithCancel(context.WithoutCancel(ctx))
-	work, cut := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop, w.cut, w.ended = stop, cut, make(chan struct{})
 	go w.runAlarms(alarms, work, heard, gone)
 	return w.begin(ctx)
 }
@@ -156,15 +161,49 @@ func (w *Worker) begin(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the alarms and waits for jobs and cycles under way, until ctx ends.
+// cutOff is how long the jobs have that were not through when Stop's context
+// ended, to write down that they were not.
+const cutOff = 2 * time.Second
+
+// Stop ends the alarms and the walks, and waits for the other jobs and cycles
+// under way. Those that are not through when ctx ends are cut off, which is no
+// more than a kill: the next start goes on with them.
 func (w *Worker) Stop(ctx context.Context) error {
 	w.stop()
 	<-w.ended
 	defer w.cut()
 	defer context.AfterFunc(ctx, w.cut)()
 	err := w.client.Stop(ctx)
+	if err == nil || ctx.Err() == nil {
+		w.cycles.Wait()
+		return err
+	}
+	w.log.Warn("some jobs did not end in time and are cut off; the next start goes on with them")
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutOff)
+	defer cancel()
+	err = w.client.StopAndCancel(last)
 	w.cycles.Wait()
-	return err
+	if err != nil && last.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// walking gives a walk a context that also ends when the worker shall: its
+// checkpoint tells where to go on, so that nobody has to wait for its end.
+func (w *Worker) walking(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	detach := context.AfterFunc(w.ending, cancel)
+	return ctx, func() { detach(); cancel() }
+}
+
+// interrupted is what a walk says that ended because the worker does: at the
+// next start it is due at once, and nothing has failed.
+func (w *Worker) interrupted(err error) error {
+	if err != nil && w.ending.Err() != nil {
+		return river.JobSnooze(0)
+	}
+	return translate(err)
 }
 
 // Enqueue puts a cycle job into the queue within tx: it becomes visible with

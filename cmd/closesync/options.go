@@ -29,6 +29,7 @@ import (
 type options struct {
 	in       io.Reader
 	out, err io.Writer
+	log      io.Writer // of the worker; nil means err
 	environ  []string
 	flags    *pflag.FlagSet // the persistent flags of the root command
 
@@ -76,10 +77,14 @@ func (o *options) load() (*config.Config, error) {
 
 // logger writes to stderr: coloured lines on a terminal, else as configured.
 func (o *options) logger(cfg *config.Config) *slog.Logger {
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(o.err, &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: readable}))
+	to := o.log
+	if to == nil {
+		to = o.err
 	}
-	return slog.New(tint.NewTextHandler(o.err, &tint.Options{Level: cfg.LogLevel, NoColor: !o.colour(), TimeFormat: "15:04:05.000"}))
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: readable}))
+	}
+	return slog.New(tint.NewTextHandler(to, &tint.Options{Level: cfg.LogLevel, NoColor: !o.colour(), TimeFormat: "15:04:05.000"}))
 }
 
 // readable writes durations as "1.5s", not as nanoseconds.

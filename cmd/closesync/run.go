@@ -44,6 +44,11 @@ func newRunCommand(o *options) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			// A log that nobody reads any more is no reason to end.
+			signal.Ignore(syscall.SIGPIPE)
+			log := newLogWriter(o.err)
+			o.log = log
+			defer log.finish()
 			return r.run(ctx)
 		},
 	}
@@ -206,6 +211,10 @@ func sortOut(c *conn, what []string) (types []string, ids map[string][]string, e
 	return types, ids, nil
 }
 
+// drainTime is how long writes under way have at the end. Docker and Kubernetes
+// kill after ten seconds, and thirty, by default.
+const drainTime = 7 * time.Second
+
 // serve runs the jobs and the HTTP server until ctx ends.
 func (r *runOptions) serve(ctx context.Context, a *app) error {
 	schedule, err := schedules(a.cfg)
@@ -277,7 +286,7 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 	g.Go(func() error { return web.Serve(gctx, listener, handler, a.log) })
 	g.Go(func() error {
 		<-gctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
 		return worker.Stop(drain)
 	})

@@ -86,10 +86,19 @@ func (b *buffer) String() string {
 // is killed at the end of the test; its log is shown if the test failed.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return startLogging(t, nil, env, args...)
+}
+
+// startLogging is start with a log of the test's own; nil for one that is read.
+func startLogging(t *testing.T, log *os.File, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(build(t), args...), log: &buffer{}, ended: make(chan struct{})}
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.cmd.Dir}, env...)
 	p.cmd.Stderr = p.log
+	if log != nil {
+		p.cmd.Stderr = log
+	}
 	read, write := io.Pipe()
 	p.cmd.Stdout, p.out = write, read
 	require.NoError(t, p.cmd.Start())

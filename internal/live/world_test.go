@@ -81,6 +81,12 @@ func (w *world) spawn(args ...string) {
 func (w *world) run(args ...string) {
 	w.T.Helper()
 	w.spawn(args...)
+	w.answers()
+}
+
+// answers waits until the worker does.
+func (w *world) answers() {
+	w.T.Helper()
 	w.until("the worker answers", func() bool {
 		select {
 		case <-w.worker.ended:

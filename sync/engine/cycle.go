@@ -65,7 +65,7 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 	for i := range claims {
 		r.claims[claims[i].RecordID] = claims[i]
 	}
-	if err := r.run(work, claims); err != nil {
+	if err := guarded(func() error { return r.run(work, claims) })(); err != nil {
 		if rel := e.Local.Release(context.WithoutCancel(ctx), claims, max(waitOf(err), time.Second)); rel != nil {
 			err = errors.Join(err, rel)
 		}

@@ -55,12 +55,12 @@ func TestFault_D13_NothingLeaks(t *testing.T) {
 		g.shut(false)
 		w.until("at rest", w.idle)
 	}
-	for n := range 5 { // what is made once and kept
+	for n := range 3 { // what is made once and kept
 		round(n)
 	}
 	files, goroutines := w.held()
-	for n := range 20 {
-		round(5 + n)
+	for n := range 10 {
+		round(3 + n)
 	}
 	w.tell("faults", map[string]any{}, nil)
 	w.until("no more than before", func() bool {
@@ -68,7 +68,7 @@ func TestFault_D13_NothingLeaks(t *testing.T) {
 		return f <= files+spare && g <= goroutines+spare
 	})
 	f, r := w.held()
-	t.Logf("files %d, then %d; goroutines %d, then %d, after 20 rounds of failures", files, f, goroutines, r)
-	w.until("at rest", w.idle)
-	w.Equal()
+	t.Logf("files %d, then %d; goroutines %d, then %d, after 10 rounds of failures", files, f, goroutines, r)
+	// What could not be delivered comes by the event log.
+	w.until("both sides are equal", func() bool { return w.Diff() == "" })
 }

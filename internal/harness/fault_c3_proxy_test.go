@@ -117,8 +117,8 @@ func (f *forgetful) forgot() int {
 	return f.cuts
 }
 
-// through makes a worker whose way to Postgres forgets each nth commit.
-func (w *World) through(t *testing.T, n int) (*Worker, *forgetful) {
+// forgetting makes a worker whose way to Postgres forgets each nth commit.
+func (w *World) forgetting(t *testing.T, n int) (*Worker, *forgetful) {
 	t.Helper()
 	way := &forgetful{}
 	pool, err := pgxpool.New(context.Background(), way.dsn(t, w.DSN))
@@ -137,7 +137,7 @@ func TestFault_C3_CommittedAndNeverTold(t *testing.T) {
 		t.Run(fmt.Sprint("one in ", every), func(t *testing.T) {
 			t.Parallel()
 			w := New(t, Options{Close: closetest.Options{Seed: 303, Leads: 8}})
-			k, way := w.through(t, every)
+			k, way := w.forgetting(t, every)
 			ctx := context.Background()
 			// Each step is told that it failed, or not, and is simply done again.
 			step := func(do func() error) {

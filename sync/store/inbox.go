@@ -126,7 +126,11 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 			add("lead", e.MergeSource, mark{e.row, e.Stale, e.Bulk})
 		}
 	}
-	for objectType, byID := range marks {
+	for _, objectType := range mapping.Types() { // the same order everywhere, so that none waits for another
+		byID := marks[objectType]
+		if len(byID) == 0 {
+			continue
+		}
 		if _, err := s.recordIDs(ctx, tx, objectType, keysOf(byID)); err != nil {
 			return err
 		}

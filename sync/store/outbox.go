@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"closesync/mapping"
 	"closesync/sync/engine"
 )
 
@@ -74,7 +75,11 @@ func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncat
 		}
 		marks[h.ObjectType][h.Key] = h
 	}
-	for objectType, keys := range marks {
+	for _, objectType := range mapping.Types() { // the same order everywhere, so that none waits for another
+		keys := marks[objectType]
+		if len(keys) == 0 {
+			continue
+		}
 		if err := s.rekey(ctx, tx, objectType, hints); err != nil {
 			return nil, err
 		}

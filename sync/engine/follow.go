@@ -115,6 +115,13 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 				cp.Watermark = r.Version
 			}
 		}
+		// A search that finds nothing, as most do, is no run.
+		if run == 0 && len(p.Records) > 0 {
+			var err error
+			if run, err = e.Local.StartRun(ctx, "search", objectType); err != nil {
+				return err
+			}
+		}
 		next := cp
 		n, err := e.applyPage(ctx, p.Records, Cause{"source": "search"}, run, false, &next)
 		seen, changed = seen+len(p.Records), changed+n
@@ -125,10 +132,11 @@ func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
 		cp.LastRun = e.Now()
 		err = e.Local.SaveCheckpoint(ctx, cp)
 	}
-	if changed > 0 || err != nil {
-		if run, rerr := e.Local.StartRun(context.WithoutCancel(ctx), "search", objectType); rerr == nil {
-			_ = e.Local.FinishRun(context.WithoutCancel(ctx), run, int64(seen), int64(changed), e.Remote.Requests()-before, err)
-		}
+	if run == 0 && err != nil {
+		run, _ = e.Local.StartRun(context.WithoutCancel(ctx), "search", objectType)
+	}
+	if run != 0 {
+		_ = e.Local.FinishRun(context.WithoutCancel(ctx), run, int64(seen), int64(changed), e.Remote.Requests()-before, err)
 	}
 	if err != nil {
 		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -69,14 +70,6 @@ type unsettled struct {
 	OpenCreate
 }
 
-// dropUnsettled forgets what an earlier try of the same transaction found.
-func dropUnsettled(list []unsettled, states []*State) []unsettled {
-	if len(states) == 0 {
-		return list
-	}
-	return slices.DeleteFunc(list, func(u unsettled) bool { return u.typ == states[0].Type })
-}
-
 // settle looks for the effects of creates whose answer was lost (fault S16),
 // with one look at the event log for all of a type.
 func (r *round) settle(ctx context.Context) error {
@@ -84,12 +77,11 @@ func (r *round) settle(ctx context.Context) error {
 	for _, u := range r.unsettled {
 		byType[u.typ] = append(byType[u.typ], u)
 	}
+	var problems []error
 	for _, t := range mapping.Types() {
-		if err := r.settleType(ctx, t, byType[t]); err != nil {
-			return err
-		}
+		problems = append(problems, r.settleType(ctx, t, byType[t]))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 func (r *round) settleType(ctx context.Context, objectType string, list []unsettled) error {
@@ -110,23 +102,30 @@ func (r *round) settleType(ctx context.Context, objectType string, list []unsett
 	if err != nil {
 		return err
 	}
+	var problems []error
 	for _, u := range list {
-		var fits, doubtful []Found
-		if u.Marker == "" {
-			fits, doubtful = rv.share(u, free)
-		} else if fits, err = r.marked(ctx, u, free); err != nil {
-			return err
-		}
-		taken, err := r.settleOne(ctx, u, fits, doubtful)
-		if err != nil {
-			return err
-		}
+		taken, err := r.settleFound(ctx, u, rv, free)
+		problems = append(problems, err)
 		if taken != "" {
 			free = slices.DeleteFunc(free, func(f Found) bool { return f.ID == taken })
 			rv.open = slices.DeleteFunc(rv.open, func(o OpenCreate) bool { return o.Intent == u.Intent })
 		}
 	}
-	return nil
+	return errors.Join(problems...)
+}
+
+// settleFound settles one create by what was found, and tells the id of the
+// record that it took.
+func (r *round) settleFound(ctx context.Context, u unsettled, rv rivals, free []Found) (taken string, err error) {
+	if u.Marker == "" {
+		fits, doubtful := rv.share(u, free)
+		return r.settleOne(ctx, u, fits, doubtful)
+	}
+	fits, err := r.marked(ctx, u, free)
+	if err != nil {
+		return "", err
+	}
+	return r.settleOne(ctx, u, fits, nil)
 }
 
 // since is where the look at the event log begins, in Close's time: ours may
@@ -211,7 +210,7 @@ func (r *round) ambiguous(ctx context.Context, u unsettled, fits []Found) error 
 		return err
 	}
 	gone := false
-	err := r.again1(ctx, &State{ID: u.record, Type: u.typ}, r.claims[u.record], func(_ Present, now *State) {
+	err := r.decideOne(ctx, &State{ID: u.record, Type: u.typ}, r.claims[u.record], func(_ Present, now *State) {
 		if gone = !now.Local.Exists; gone {
 			now.Outcome = &Outcome{Status: Deleted}
 			now.Ended = []Ended{{Intent: u.Intent, State: "failed", Problem: "the row is gone"}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"closesync/mapping"
@@ -121,28 +122,52 @@ func (r *round) run(ctx context.Context, claims []*Claim) error {
 	if err := r.knowScope(ctx, claims); err != nil {
 		return err
 	}
+	err = r.decideClaims(ctx, claims)
+	if err == nil {
+		r.report(claims)
+	}
+	// What is decided is sent, even if others were not: its intents are stored.
+	return errors.Join(err, r.settle(ctx), r.send(ctx))
+}
+
+// decideClaims decides on all claims, each transaction as a whole or not at all.
+func (r *round) decideClaims(ctx context.Context, claims []*Claim) error {
 	batch := Batch{IDs: map[string][]int64{}, Claims: claims, Owners: r.Guards.InboundDeletes != nil}
 	for _, c := range claims {
 		batch.IDs[c.Type] = append(batch.IDs[c.Type], c.RecordID)
 	}
-	// The store reads the claims again after decide filled in what becomes of
-	// each, so both share the same array.
-	err = guarded(func() error {
-		return r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+	return r.isolate(ctx, batch, func(part Batch, refused *Refusal) error {
+		// The store reads the claims again after decide filled in what becomes of
+		// each, so both share them.
+		err := r.Local.Decide(ctx, part, func(now Present, states []*State) error {
+			if len(states) == 0 {
+				return nil
+			}
+			r.forget(part.IDs[states[0].Type])
 			r.present = now
-			r.sends = dropType(r.sends, states)
-			r.unsettled = dropUnsettled(r.unsettled, states)
+			if refused != nil {
+				r.parkAll(states, refused)
+				return nil
+			}
 			return r.decideAll(states)
 		})
-	})()
-	if err != nil {
-		return r.isolate(ctx, claims, err)
-	}
-	r.report(claims)
-	if err := r.settle(ctx); err != nil {
+		if err != nil {
+			for _, ids := range part.IDs {
+				r.forget(ids)
+			}
+		}
 		return err
+	})
+}
+
+func (r *round) parkAll(states []*State, refused *Refusal) {
+	for _, st := range states {
+		if c := r.claims[st.ID]; c != nil {
+			c.begin()
+			r.notePanic(refused.Err, st.Type, st.CloseID)
+			refused.park(st)
+		}
 	}
-	return r.send(ctx)
 }
 
 // decideAll decides on the states whose claims this round holds.
@@ -169,102 +194,14 @@ func (r *round) decideAll(states []*State) error {
 	return nil
 }
 
-// dropType forgets what an earlier try of the same transaction decided.
-func dropType(sends, states []*State) []*State {
-	if len(states) == 0 {
-		return sends
+// forget drops what an earlier try of the same transaction decided.
+func (r *round) forget(ids []int64) {
+	tried := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		tried[id] = true
 	}
-	kept := sends[:0]
-	for _, st := range sends {
-		if st.Type != states[0].Type {
-			kept = append(kept, st)
-		}
-	}
-	return kept
-}
-
-// isolate runs the records of a failed batch one by one, so that the one that
-// Postgres refuses holds up nobody; it is parked with Postgres's own words.
-func (r *round) isolate(ctx context.Context, claims []*Claim, cause error) error {
-	if len(claims) > 1 && (r.refusesRow(cause) || rowTaken(cause)) {
-		for i := range claims {
-			one := &round{Engine: r.Engine, times: r.times, until: r.until, claims: map[int64]*Claim{claims[i].RecordID: claims[i]}, readings: r.readings, events: r.events,
-				told: r.told, crossings: r.crossings, creates: r.creates, unended: r.unended, writes: r.writes, choices: r.choices,
-				gone: r.gone, relatives: r.relatives, making: r.making, knows: r.knows, unlisted: r.unlisted}
-			if err := one.again(ctx, claims[i:i+1]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(claims) == 1 && r.refusesRow(cause) {
-		return r.park(ctx, claims, cause)
-	}
-	if len(claims) == 1 && rowTaken(cause) {
-		r.Logger.Info("a row is in use; its record is looked at later", "object_type", claims[0].Type, "close_id", claims[0].CloseID)
-		return r.Local.Release(ctx, claims, backoff(claims[0].Attempts))
-	}
-	return cause
-}
-
-// rowTaken reports whether a timeout that somebody set for statements or locks
-// ended the transaction (fault C9): one row may be to blame.
-func rowTaken(err error) bool {
-	var timeout interface{ SQLState() string }
-	return errors.As(err, &timeout) && (timeout.SQLState() == "55P03" || timeout.SQLState() == "57014")
-}
-
-// again decides on claims whose readings are at hand.
-func (r *round) again(ctx context.Context, claims []*Claim) error {
-	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims, Owners: r.Guards.InboundDeletes != nil}
-	err := guarded(func() error {
-		return r.Local.Decide(ctx, batch, func(now Present, states []*State) error {
-			r.present = now
-			r.sends = r.sends[:0]
-			return r.decideAll(states)
-		})
-	})()
-	if err != nil {
-		return r.isolate(ctx, claims, err)
-	}
-	return r.send(ctx)
-}
-
-func (r *round) park(ctx context.Context, claims []*Claim, cause error) error {
-	class := "postgres"
-	if r.notePanic(cause, claims[0].Type, claims[0].CloseID) {
-		class = "panic"
-	}
-	batch := Batch{IDs: map[string][]int64{claims[0].Type: {claims[0].RecordID}}, Claims: claims}
-	return r.Local.Decide(ctx, batch, func(_ Present, states []*State) error {
-		claims[0].begin() // the decision that was undone may have kept it
-		for _, st := range states {
-			st.Outcome = &Outcome{Status: Errored, Class: class, Error: rowProblem(cause)}
-		}
-		return nil
-	})
-}
-
-// refusesRow reports whether Postgres refused the content of a row, or we fell
-// over it, which no repetition will change, rather than being unable to work.
-func (r *round) refusesRow(err error) bool { return rowProblem(err) != "" }
-
-func rowProblem(err error) string {
-	if p, ok := errors.AsType[*panicked](err); ok {
-		return p.Error()
-	}
-	var refusal interface {
-		SQLState() string
-		Error() string
-	}
-	if !errors.As(err, &refusal) {
-		return ""
-	}
-	switch code := refusal.SQLState(); code[:2] {
-	case "22", "23", "42", "P0":
-		return refusal.Error()
-	}
-	return ""
+	r.sends = slices.DeleteFunc(r.sends, func(st *State) bool { return tried[st.ID] })
+	r.unsettled = slices.DeleteFunc(r.unsettled, func(u unsettled) bool { return tried[u.record] })
 }
 
 func (r *round) prepare(ctx context.Context, claims []*Claim) error {

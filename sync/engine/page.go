@@ -16,97 +16,53 @@ func (e *Engine) applyPage(ctx context.Context, records []mapping.Remote, cause 
 	if err := e.dropNeedless(ctx, byType, silent); err != nil {
 		return 0, err
 	}
-	return e.applyTypes(ctx, byType, records, cause, run, silent, cp)
+	return e.applyTypes(ctx, byType, cause, run, silent, cp)
 }
 
 // applyFlat is applyPage for records that are known to need a decision.
 func (e *Engine) applyFlat(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (int, error) {
 	byType := map[string]map[string]mapping.Remote{}
 	flatten(byType, records)
-	return e.applyTypes(ctx, byType, records, cause, run, silent, cp)
+	return e.applyTypes(ctx, byType, cause, run, silent, cp)
 }
 
-func (e *Engine) applyTypes(ctx context.Context, byType map[string]map[string]mapping.Remote, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
+func (e *Engine) applyTypes(ctx context.Context, byType map[string]map[string]mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
 	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run, Lazy: silent}
 	for objectType, byID := range byType {
 		for id := range byID {
 			batch.CloseIDs[objectType] = append(batch.CloseIDs[objectType], id)
 		}
 	}
-	counted := map[string]int{}
-	err = guarded(func() error {
-		return e.Local.Decide(ctx, batch, func(now Present, states []*State) error {
+	decided := map[string]bool{}
+	err = e.isolate(ctx, batch, func(part Batch, refused *Refusal) error {
+		return e.Local.Decide(ctx, part, func(now Present, states []*State) error {
 			if now.FromClosePaused {
 				return ErrPaused
 			}
-			if len(states) == 0 {
-				return nil
-			}
-			objectType, n := states[0].Type, 0
 			now.Tally = nil // what is to be sent is left to a cycle
 			r := &round{Engine: e, present: now}
 			for _, st := range states {
-				r.decidePage(st, byType[objectType][st.CloseID], cause, silent)
-				if st.Outcome != nil {
-					n++
+				if refused != nil {
+					e.notePanic(refused.Err, st.Type, st.CloseID)
+					refused.park(st)
+					e.Logger.Warn("Postgres refused a record of a page", "object_type", st.Type, "close_id", st.CloseID, "error", refused.Reason)
+					continue
 				}
+				r.decidePage(st, byType[st.Type][st.CloseID], cause, silent)
+				decided[st.Type+st.CloseID] = st.Outcome != nil
 			}
-			counted[objectType] = n
 			return nil
 		})
-	})()
-	for _, n := range counted {
-		changed += n
-	}
-	if err != nil && rowProblem(err) != "" && len(records) > 1 {
-		return e.applySingly(ctx, records, cause, run, silent, cp)
-	}
-	if err != nil && rowProblem(err) != "" && len(records) == 1 {
-		return 0, e.parkPage(ctx, records[0], err)
-	}
+	})
 	if err != nil {
 		return 0, fmt.Errorf("engine.applyPage: %w", err)
 	}
+	for _, d := range decided {
+		if d {
+			changed++
+		}
+	}
 	return changed, nil
-}
-
-// applySingly splits a page that Postgres refused, so that one bad record
-// holds up nobody.
-func (e *Engine) applySingly(ctx context.Context, records []mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (int, error) {
-	total := 0
-	for _, half := range [][]mapping.Remote{records[:len(records)/2], records[len(records)/2:]} {
-		n, err := e.applyPage(ctx, half, cause, run, silent, nil)
-		if err != nil {
-			return total, err
-		}
-		total += n
-	}
-	if cp != nil {
-		return total, e.Local.SaveCheckpoint(ctx, *cp)
-	}
-	return total, nil
-}
-
-// parkPage keeps a record that Postgres refuses in sight. Its children are
-// tried without it: they wait for their parent.
-func (e *Engine) parkPage(ctx context.Context, record mapping.Remote, cause error) error {
-	class := "postgres"
-	if e.notePanic(cause, record.Type, record.ID) {
-		class = "panic"
-	}
-	batch := Batch{CloseIDs: map[string][]string{record.Type: {record.ID}}}
-	err := e.Local.Decide(ctx, batch, func(_ Present, states []*State) error {
-		for _, st := range states {
-			st.Outcome = &Outcome{Status: Errored, Class: class, Error: rowProblem(cause)}
-		}
-		return nil
-	})
-	if err != nil || len(record.Nested) == 0 {
-		return err
-	}
-	e.Logger.Warn("record refused by Postgres", "object_type", record.Type, "close_id", record.ID, "error", rowProblem(cause))
-	_, err = e.applyPage(ctx, record.Nested, nil, 0, false, nil)
-	return err
 }
 
 func flatten(byType map[string]map[string]mapping.Remote, records []mapping.Remote) {

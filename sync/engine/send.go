@@ -20,7 +20,9 @@ func (r *round) send(ctx context.Context) error {
 	ctx, cancel := context.WithDeadline(ctx, r.times.send)
 	defer cancel()
 	look := &lastLook{Engine: r.Engine, until: r.until}
-	g, ctx := errgroup.WithContext(withLastLook(ctx, look.allow))
+	ctx = withLastLook(ctx, look.allow)
+	// One that fails does not cut the others, whose answers would be lost.
+	var g errgroup.Group
 	g.SetLimit(r.Workers)
 	for _, st := range r.sends {
 		g.Go(guarded(func() error { return r.sendOne(ctx, st) }))
@@ -79,7 +81,7 @@ func (r *round) answered(ctx context.Context, o *mapping.Object, st *State, c *C
 // has it now must look, instead of doing it again (fault D5).
 func (r *round) end(ctx context.Context, st *State, c *Claim, e Ended, decide func(Present, *State)) error {
 	held := false
-	err := r.again1(ctx, st, c, func(present Present, now *State) {
+	err := r.decideOne(ctx, st, c, func(present Present, now *State) {
 		held = true
 		now.Ended = []Ended{e}
 		decide(present, now)
@@ -132,6 +134,9 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 	if late {
 		// What the answer brings to the row waits for the end of the pause.
 		c.Sleep = true
+	}
+	rest := late || now.Refused != nil
+	if rest {
 		plan = reconcile.Plan{Base: base}
 		out.Plan = plan
 	}
@@ -143,7 +148,7 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 	if waits(o, plan) {
 		now.await(c, out, false)
 	}
-	if late || answer.Version.Before(now.Version) {
+	if rest || answer.Version.Before(now.Version) {
 		out.Version, out.Hash = now.Version, 0
 	}
 	now.Outcome = out
@@ -162,15 +167,22 @@ func keepParked(out *Outcome, now *State, sent mapping.Record) {
 	}
 }
 
-// again1 locks one record anew and finishes its claim with what decide says.
-func (r *round) again1(ctx context.Context, st *State, c *Claim, decide func(Present, *State)) error {
+// decideOne locks one record anew and finishes its claim with what decide says.
+// What its row cannot hold stays out of it; all else of the outcome holds.
+func (r *round) decideOne(ctx context.Context, st *State, c *Claim, decide func(Present, *State)) error {
 	batch := Batch{IDs: map[string][]int64{st.Type: {st.ID}}, Claims: []*Claim{c}}
-	return r.Local.Decide(ctx, batch, func(present Present, states []*State) error {
-		c.begin()
-		for _, now := range states {
-			decide(present, now)
-		}
-		return nil
+	return r.isolate(ctx, batch, func(b Batch, refused *Refusal) error {
+		return r.Local.Decide(ctx, b, func(present Present, states []*State) error {
+			c.begin()
+			for _, now := range states {
+				now.Refused = refused
+				decide(present, now)
+				if refused != nil {
+					refused.soften(now)
+				}
+			}
+			return nil
+		})
 	})
 }
 

@@ -68,10 +68,13 @@ type State struct {
 	Keys     []string
 	Rekeyed  bool
 	WaitsFor string // parent that it was last found to wait for
-	Outcome  *Outcome
 	// Landed: Base was moved to what a write without an answer is seen to have
 	// done, which is not saved yet.
 	Landed bool
+	// Refused: the outcome before this one was refused by Postgres; nothing goes
+	// into the row.
+	Refused *Refusal
+	Outcome *Outcome
 	// Ended are writes to Close whose fate is known by now.
 	Ended []Ended
 }
@@ -94,7 +97,6 @@ type Ended struct {
 type Outcome struct {
 	Plan    reconcile.Plan
 	CloseID string // link to this Close id; "" keeps what is known
-	Unlink  bool   // forget the Close id on the row (detach)
 	Version time.Time
 	Hash    int64
 	Status  Status
@@ -119,7 +121,9 @@ type Outcome struct {
 	Whole bool
 	Holds []Hold // what guards keep back
 	Done  []Hold // decisions of operators that are carried out
-	Move  string // lead id: children of this row move there before it is deleted
+	// Untouched: nothing is written to the row, not even its Close id.
+	Untouched bool
+	Move      string // lead id: children of this row move there before it is deleted
 	// Family are records of children whose rows were deleted with this one's:
 	// they are gone in Close with it, or are read again if it comes back.
 	Family []int64

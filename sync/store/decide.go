@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"closesync/mapping"
 	"closesync/sync/engine"
@@ -62,9 +64,27 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("store.Decide: %w", err)
+		return fmt.Errorf("store.Decide: %w", refusal(err))
 	}
 	return nil
+}
+
+// refusal tells the engine which errors are about single rows, rather than of a
+// database that cannot work.
+func refusal(err error) error {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return err
+	}
+	switch pgErr.Code {
+	case "55P03", "57014":
+		return &engine.Refusal{InUse: true, Err: err}
+	}
+	switch pgErr.Code[:2] {
+	case "22", "23", "42", "P0":
+		return &engine.Refusal{Reason: pgErr.Error(), Link: pgErr.SchemaName == "closesync", Err: err}
+	}
+	return err
 }
 
 // loadTrue loads states; what hints not absorbed yet say of missing rows, that
@@ -288,6 +308,9 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		case reconcile.None:
 			if w.now.FromClosePaused || ends(st) {
 				continue // a link's id goes to its row after the pause; an ended one never
+			}
+			if o.Untouched {
+				continue
 			}
 			if st.Local.Exists && st.Unreadable == "" && (st.Mislabelled || (o.CloseID != "" && o.CloseID != st.CloseID)) {
 				updates = append(updates, &rowWrite{st, st.LocalKey, st.Local.Record, closes, nil})

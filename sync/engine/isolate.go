@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"closesync/mapping"
+	"closesync/sync/reconcile"
+)
+
+// Refusal is the error of Local.Decide that is about single rows: mostly that
+// Postgres refuses what one is to hold, by a user's constraint or trigger, or by
+// the column's type.
+type Refusal struct {
+	Reason string // in Postgres's own words
+	// Link: not the row is refused but the link, since another record has it.
+	Link bool
+	Err  error
+	// InUse: nothing is refused, but a timeout that somebody set for locks or
+	// statements ended the transaction (fault C9). One row may be to blame.
+	InUse bool
+	// Untouched is set by isolate: without Close's values the row is refused as
+	// well, so that nothing at all may be written to it.
+	Untouched bool
+}
+
+func (f *Refusal) Error() string { return f.Err.Error() }
+
+func (f *Refusal) Unwrap() error { return f.Err }
+
+// isolate decides on a batch in one transaction, so that a row which Postgres
+// refuses holds up nobody: the batch is then decided in halves, down to the
+// record in question. That one is decided once more, with the refusal; try
+// parks it without what was refused. One whose row is in use waits.
+func (e *Engine) isolate(ctx context.Context, b Batch, try func(b Batch, refused *Refusal) error) error {
+	safe := func(refused *Refusal) error {
+		return guarded(func() error { return try(b, refused) })()
+	}
+	err := safe(nil)
+	refused, ok := refusalOf(err)
+	switch {
+	case !ok:
+		return err
+	case b.size() > 1:
+		first, second := b.halves()
+		if err := e.isolate(ctx, first, try); err != nil {
+			return err
+		}
+		return e.isolate(ctx, second, try)
+	case refused.InUse:
+		return e.putOff(ctx, b)
+	}
+	err = safe(refused)
+	if again, ok := refusalOf(err); ok && !again.InUse {
+		again.Untouched = true
+		return safe(again)
+	}
+	return err
+}
+
+// refusalOf finds a refusal in an error. A panic is one as well: a mistake of
+// ours about one record holds up nobody (fault D9).
+func refusalOf(err error) (*Refusal, bool) {
+	if p, ok := errors.AsType[*panicked](err); ok {
+		return &Refusal{Reason: p.Error(), Err: err}, true
+	}
+	return errors.AsType[*Refusal](err)
+}
+
+// class names what stands behind a refusal in record_status.error_class.
+func (f *Refusal) class() string {
+	if _, ok := errors.AsType[*panicked](f.Err); ok {
+		return "panic"
+	}
+	return "postgres"
+}
+
+// putOff leaves records for later without touching their rows.
+func (e *Engine) putOff(ctx context.Context, b Batch) error {
+	e.Logger.Info("a row is in use; its record is looked at later")
+	for objectType, ids := range b.CloseIDs {
+		if err := e.Local.Mark(ctx, objectType, ids, Cause{"source": "in use"}, 0); err != nil {
+			return err
+		}
+	}
+	for _, c := range b.Claims {
+		if err := e.Local.Release(ctx, []*Claim{c}, backoff(c.Attempts)); err != nil {
+			return err
+		}
+	}
+	if b.Checkpoint == nil {
+		return nil
+	}
+	return e.Local.SaveCheckpoint(ctx, *b.Checkpoint)
+}
+
+// park keeps a record in sight whose row Postgres refuses. The next change on
+// either side, or `closesync errors retry`, tries it again.
+func (f *Refusal) park(st *State) {
+	st.Outcome = &Outcome{Status: Errored, Class: f.class(), Error: f.Reason, Untouched: f.Untouched}
+}
+
+// soften parks a record likewise, but keeps of its outcome what does not go into
+// the row: what is known of Close by now.
+func (f *Refusal) soften(st *State) {
+	out := st.Outcome
+	if out == nil {
+		f.park(st)
+		return
+	}
+	out.Status, out.Class, out.Error, out.Untouched = Errored, f.class(), f.Reason, f.Untouched
+	out.Plan.Local, out.Plan.LocalSet = reconcile.None, nil
+	if f.Link {
+		out.CloseID = ""
+	}
+}
+
+func (b Batch) size() int {
+	n := 0
+	for _, t := range mapping.Types() {
+		n += len(b.IDs[t]) + len(b.CloseIDs[t])
+	}
+	return n
+}
+
+// halves splits a batch, parents first. The checkpoint goes with the second
+// half: it moves last, with all that it covers.
+func (b Batch) halves() (first, second Batch) {
+	first, second = b, b
+	first.Checkpoint = nil
+	first.IDs, second.IDs = map[string][]int64{}, map[string][]int64{}
+	first.CloseIDs, second.CloseIDs = map[string][]string{}, map[string][]string{}
+	left := b.size() / 2
+	early := map[int64]bool{}
+	for _, t := range mapping.Types() {
+		n := min(left, len(b.IDs[t]))
+		first.IDs[t], second.IDs[t] = b.IDs[t][:n], b.IDs[t][n:]
+		for _, id := range first.IDs[t] {
+			early[id] = true
+		}
+		left -= n
+		n = min(left, len(b.CloseIDs[t]))
+		first.CloseIDs[t], second.CloseIDs[t] = b.CloseIDs[t][:n], b.CloseIDs[t][n:]
+		left -= n
+	}
+	first.Claims, second.Claims = nil, nil
+	for _, c := range b.Claims {
+		if early[c.RecordID] {
+			first.Claims = append(first.Claims, c)
+		} else {
+			second.Claims = append(second.Claims, c)
+		}
+	}
+	return first, second
+}

@@ -40,7 +40,7 @@ func moment(t time.Time) *time.Time {
 
 // SaveCheckpoint moves a stream's checkpoint when nothing else is to be saved.
 func (s *Store) SaveCheckpoint(ctx context.Context, c engine.Checkpoint) error {
-	return s.saveCheckpoint(ctx, s.pool, c)
+	return s.tx(ctx, func(tx pgx.Tx) error { return s.saveCheckpoint(ctx, tx, c) })
 }
 
 // Checkpoint reads a stream's checkpoint; the zero Checkpoint if there is none.

@@ -21,8 +21,8 @@ type stumbling struct {
 
 func (s *stumbling) trip(at, id string) {
 	if s.at == at && s.over == id {
-		var nobody *mapping.Remote
-		_ = nobody.ID
+		var nobody []mapping.Remote
+		_ = nobody[len(at)].ID
 	}
 }
 

@@ -165,7 +165,7 @@ func TestPlan_BeforeTheFirstLoad(t *testing.T) {
 	require.Equal(t, engine.FirstStartReason, items[held].Hold)
 	w.Load()
 	for _, objectType := range mapping.Types() {
-		require.Equal(t, count[objectType+" local create"], len(w.Close.List(objectType)), objectType)
+		require.Len(t, w.Close.List(objectType), count[objectType+" local create"], objectType)
 	}
 }
 

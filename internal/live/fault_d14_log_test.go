@@ -1,7 +1,6 @@
 package live
 
 import (
-	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -21,7 +20,7 @@ func fullPipe(t *testing.T) (read, write *os.File) {
 		for err == nil {
 			_, err = syscall.Write(fd, chunk)
 		}
-		require.True(t, errors.Is(err, syscall.EAGAIN), err)
+		require.ErrorIs(t, err, syscall.EAGAIN)
 		err = nil
 	}
 	require.NoError(t, syscall.SetNonblock(fd, false))

@@ -38,20 +38,20 @@ func refusedFields(parked map[string]string) map[string]string {
 }
 
 // parkUnfit notes the unfit fields of a reading. The others go on.
-func (o *Outcome) parkUnfit(invalid map[string]string) {
+func (out *Outcome) parkUnfit(invalid map[string]string) {
 	if len(invalid) == 0 {
 		return
 	}
 	for name, reason := range invalid {
-		o.Parked[name] = unfitPrefix + reason
+		out.Parked[name] = unfitPrefix + reason
 	}
-	o.Status = Errored
-	if o.Error != "" && !strings.Contains(o.Error, unfitPrefix) {
+	out.Status = Errored
+	if out.Error != "" && !strings.Contains(out.Error, unfitPrefix) {
 		return // Close's own words come first; the fields are all in why
 	}
 	var reasons []string
-	for _, name := range slices.Sorted(maps.Keys(o.Parked)) {
-		reasons = append(reasons, o.Parked[name])
+	for _, name := range slices.Sorted(maps.Keys(out.Parked)) {
+		reasons = append(reasons, out.Parked[name])
 	}
-	o.Error, o.Class = strings.Join(reasons, "; "), "value"
+	out.Error, out.Class = strings.Join(reasons, "; "), "value"
 }

@@ -21,8 +21,7 @@ type stumbling struct {
 
 func (s *stumbling) trip(at, id string) {
 	if s.at == at && s.over == id {
-		var nobody []mapping.Remote
-		_ = nobody[len(at)].ID
+		_ = [1]int{}[len(at)]
 	}
 }
 

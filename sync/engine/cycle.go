@@ -145,11 +145,11 @@ func (r *round) decideClaims(ctx context.Context, claims []*Claim) error {
 			}
 			r.forget(part.IDs[states[0].Type])
 			r.present = now
-			if refused != nil {
-				r.parkAll(states, refused)
-				return nil
+			if refused == nil {
+				return r.decideAll(states)
 			}
-			return r.decideAll(states)
+			r.parkAll(states, refused)
+			return nil
 		})
 		if err != nil {
 			for _, ids := range part.IDs {

@@ -35,7 +35,7 @@ func (o *options) connectionAdd() *cobra.Command {
 			if f := o.flags.Lookup(config.FlagBaseURL); f.Changed {
 				entry = append(entry, yaml.MapItem{Key: "base_url", Value: f.Value.String()})
 			}
-			return o.editConfig(func(text []byte) ([]byte, error) { return addConnection(text, entry) }, tablesOfOne,
+			return o.editConfig(func(text []byte) ([]byte, error) { return addConnection(text, entry) },
 				"connection "+args[0]+" is added; try it with: closesync connection test "+args[0])
 		},
 	}
@@ -49,16 +49,16 @@ func (o *options) connectionRemove() *cobra.Command {
 		Use: "remove NAME", Short: "Take a connection out of the config file", Args: cobra.ExactArgs(1),
 		Long: "Take a connection out of the config file. Rows and what closesync knows about them stay in the database.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			return o.editConfig(func(text []byte) ([]byte, error) { return removeConnection(text, args[0]) }, nil,
+			return o.editConfig(func(text []byte) ([]byte, error) { return removeConnection(text, args[0]) },
 				"connection "+args[0]+" is removed; its rows and their links stay in the database")
 		},
 	}
 }
 
 // editConfig changes the config file as a whole or not at all: the new text is
-// read like any config first, checked, and then takes the old one's place in one
-// step.
-func (o *options) editConfig(edit func([]byte) ([]byte, error), check func(*config.Config) error, done string) error {
+// read like any config first, and then takes the old one's place in one step.
+// That a worker cannot run with it yet is told: the objects may be edited next.
+func (o *options) editConfig(edit func([]byte) ([]byte, error), done string) error {
 	name := o.configFile()
 	before, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -75,9 +75,6 @@ func (o *options) editConfig(edit func([]byte) ([]byte, error), check func(*conf
 		return os.ReadFile(path)
 	}
 	cfg, err := config.Load(config.Source{Args: map[string]string{config.FlagConfig: name}, Environ: o.environ, ReadFile: read})
-	if err == nil && check != nil {
-		err = check(cfg)
-	}
 	if err != nil {
 		return &exitError{exitUsage, fmt.Errorf("%s is left as it was, because it would be wrong then:\n%w", name, err)}
 	}
@@ -85,6 +82,9 @@ func (o *options) editConfig(edit func([]byte) ([]byte, error), check func(*conf
 		return err
 	}
 	_, _ = fmt.Fprintln(o.err, done)
+	if err := tablesOfOne(cfg); err != nil {
+		_, _ = fmt.Fprintln(o.err, "`closesync run` will refuse this file: "+err.Error())
+	}
 	return nil
 }
 

@@ -106,3 +106,21 @@ func TestFault_S30_HiddenLeadAndBack(t *testing.T) {
 	require.Equal(t, "Edited while hidden", w.field(id, "name"))
 	w.rest()
 }
+
+// A page of a search meets a record that is parked: why it is stays known.
+func TestFault_S31_ParkedReasonSurvivesAPage(t *testing.T) {
+	w := rested(t, 84, 3)
+	field, err := w.Close.AddCustomField("lead", map[string]any{"name": "Notes", "type": "text"})
+	require.NoError(t, err)
+	id := w.Get("SELECT close_id FROM crm.leads WHERE id = 1")
+	require.NoError(t, w.Close.Update(id, map[string]any{"custom." + field: "text"}))
+	w.Tail()
+	w.SQL("UPDATE crm.leads SET status_id = 'stat_bogus' WHERE id = 1")
+	w.Settle()
+	why := w.Get("SELECT state || error_class || last_error FROM closesync.record_status WHERE close_id = $1", id)
+	require.Contains(t, why, "errorinvalid")
+	require.NoError(t, w.Close.Update(id, map[string]any{"custom." + field: nil}))
+	w.Search()
+	require.Equal(t, why, w.Get("SELECT state || error_class || last_error FROM closesync.record_status WHERE close_id = $1", id))
+	require.Empty(t, w.Get("SELECT custom ->> $1 FROM crm.leads WHERE id = 1", field), "the rest goes on")
+}

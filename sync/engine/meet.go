@@ -20,7 +20,7 @@ func (st *State) meet(o *mapping.Object, c *Claim, rd Reading) bool {
 	case row && (st.CloseID != "" || !st.Local.Exists):
 		return false // settled: it has an id, or it is deleted
 	case !row && st.rekeyed(o, rd.Remote.Record):
-		st.Outcome = &Outcome{Status: st.Status, Class: Ambiguous, Error: st.Error, Rekey: true, Keys: o.MatchKeys(rd.Remote.Record),
+		st.Outcome = &Outcome{Rekey: true, Keys: o.MatchKeys(rd.Remote.Record),
 			Mark: true, Fetch: true, Cause: c.Cause}
 		return true
 	case len(st.Meets) == 0:

@@ -122,7 +122,7 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 	}
 	if len(st.Meets) > 0 && !st.Local.Exists { // it waits for a person
 		if st.rekeyed(r.Objects[st.Type], remote.Record) {
-			st.Outcome = &Outcome{Status: st.Status, Class: st.Class, Error: st.Error, Mark: true, Fetch: true, Cause: cause}
+			st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause}
 		}
 		return
 	}
@@ -132,7 +132,7 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 		if st.Status == Held {
 			return
 		}
-		st.Outcome = &Outcome{Status: st.Status, Error: st.Error, Mark: true, Fetch: true, Cause: cause}
+		st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause}
 		return
 	}
 	c := &Claim{RecordID: st.ID, Type: st.Type, Cause: cause}
@@ -147,13 +147,13 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 			// A cycle knows more: when the row was edited, what an operator chose,
 			// which answers were lost. There is nothing of that about a row that
 			// meets its record for the first time.
-			st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause, Error: st.Error}
+			st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause}
 			return
 		}
 		if o.Intent != nil || c.Retry > 0 {
 			o.Intent, o.Mark, o.Fetch, o.After, o.Whole, o.Done = nil, true, true, c.Retry, false, nil
 			if o.Status == Held {
-				o.Status, o.Error, o.Class = st.Status, st.Error, ""
+				o.Status = ""
 			}
 		}
 	}

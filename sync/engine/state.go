@@ -93,17 +93,20 @@ type Ended struct {
 	Why       *Outcome         // what decided it; nil if that is forgotten
 }
 
-// Outcome is what to do with a record. A nil Outcome changes nothing.
+// Outcome is what to do with a record. A nil Outcome changes nothing, and a zero
+// one only looks: base, link, version, state and reasons stay what they are.
 type Outcome struct {
 	Plan    reconcile.Plan
-	CloseID string // link to this Close id; "" keeps what is known
-	Version time.Time
+	CloseID string    // link to this Close id; "" keeps what is known
+	Version time.Time // zero keeps what is known, as does Hash then
 	Hash    int64
+	// Status "" leaves the record in its state, with the error, its class and the
+	// parent it waits for. Any other takes the place of all four.
 	Status  Status
 	Error   string
 	Class   string
 	AliasOf string
-	Parked  map[string]string
+	Parked  map[string]string         // nil keeps what is known
 	Learned map[string]reconcile.Form // nil keeps what is known
 	Rekey   bool                      // Keys replace those by which the record is matched
 	Keys    []string

@@ -107,8 +107,10 @@ func (w *writing) freeRows(ctx context.Context, objectType string, states []*eng
 func (w *writing) row(st *engine.State) recordRow {
 	o := st.Outcome
 	r := recordRow{ID: st.ID, State: string(st.Status)}
+	r.Error, r.Class, r.WaitsFor = some(st.Error), some(st.Class), some(st.WaitsFor)
 	if o.Status != "" {
 		r.State = string(o.Status)
+		r.Error, r.Class, r.WaitsFor = some(o.Error), some(o.Class), some(o.WaitsFor)
 	}
 	id := st.CloseID
 	if o.CloseID != "" {
@@ -143,7 +145,7 @@ func (w *writing) row(st *engine.State) recordRow {
 	if key != "" {
 		r.XID = &w.xid
 	}
-	r.Error, r.Class, r.Alias, r.WaitsFor = some(o.Error), some(o.Class), some(st.AliasOf), some(o.WaitsFor)
+	r.Alias = some(st.AliasOf)
 	if o.AliasOf != "" {
 		r.Alias = some(o.AliasOf)
 	}

@@ -112,6 +112,9 @@ func (w *writing) row(st *engine.State) recordRow {
 		r.State = string(o.Status)
 		r.Error, r.Class, r.WaitsFor = some(o.Error), some(o.Class), some(o.WaitsFor)
 	}
+	if o.WaitsFor != "" {
+		r.WaitsFor = some(o.WaitsFor)
+	}
 	id := st.CloseID
 	if o.CloseID != "" {
 		id = o.CloseID

@@ -153,8 +153,8 @@ func (s *Store) updateRows(ctx context.Context, tx pgx.Tx, t *table, list []*row
 	return nil
 }
 
-// changed are the columns that a change of the fields in set writes.
-func (t *table) changed(set mapping.Record) []column {
+// touched are the columns that a change of the fields in set writes.
+func (t *table) touched(set mapping.Record) []column {
 	var list []column
 	for _, c := range t.columns {
 		if _, ok := set[c.field.Close]; ok {
@@ -169,10 +169,10 @@ func (t *table) changed(set mapping.Record) []column {
 	return list
 }
 
-// columnSet names the columns that changed gives.
+// columnSet names the columns that touched gives.
 func (t *table) columnSet(set mapping.Record) string {
 	var names []string
-	for _, c := range t.changed(set) {
+	for _, c := range t.touched(set) {
 		names = append(names, c.name)
 	}
 	return strings.Join(names, ",")
@@ -180,7 +180,7 @@ func (t *table) columnSet(set mapping.Record) string {
 
 // updateColumns writes rows over that change in the same columns.
 func (s *Store) updateColumns(ctx context.Context, tx pgx.Tx, t *table, list []*rowWrite, parents map[string]map[string]string) error {
-	columns := t.changed(list[0].set)
+	columns := t.touched(list[0].set)
 	keys := make([]string, len(list))
 	closes := make([]*string, len(list))
 	args := []any{keys, closes}

@@ -27,8 +27,8 @@ func TestReadTable_QuotesEveryName(t *testing.T) {
 	require.Equal(t, `nextval(pg_get_serial_sequence('"a;b"."t""x"', 'id'''))`, got.newKey)
 	require.Equal(t, []string{"gone"}, got.missing)
 	require.Len(t, got.columns, 2)
-	require.Equal(t, column{field: o.Fields[0], name: `"select"`, cast: "character varying(9)"}, got.columns[0])
-	require.Equal(t, column{field: o.Fields[1], name: `"j"`, cast: "jsonb", json: true, empty: "[]"}, got.columns[1])
+	require.Equal(t, column{field: o.Fields[0], name: `"select"`, cast: "character varying", exact: "character varying(9)", typname: "varchar"}, got.columns[0])
+	require.Equal(t, column{field: o.Fields[1], name: `"j"`, cast: "jsonb", exact: "jsonb", typname: "jsonb", json: true, empty: "[]"}, got.columns[1])
 }
 
 func TestReadTable_SaysWhatIsMissing(t *testing.T) {

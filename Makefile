@@ -45,7 +45,7 @@ kills: ## Kill the real binary KILLS times (50) in each kill test and compare bo
 
 .PHONY: crashes
 crashes: postgres ## Kill a worker at every single touch of Postgres and Close, one after another
-	CLOSESYNC_CRASHES=all go test -count=1 -timeout 60m -run TestFault_D1 -v ./internal/harness
+	CLOSESYNC_CRASHES=all go test -count=1 -timeout 60m -run "TestFault_D1|TestScenarios" -v ./internal/harness
 
 .PHONY: faults
 faults: postgres ## Run the tests of every fault and print which test covers which, with its result

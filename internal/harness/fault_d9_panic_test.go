@@ -86,7 +86,7 @@ func TestFault_D9_APanicParksOneRecord(t *testing.T) {
 				}
 			}
 			require.Equal(t, "error panic", w.Get("SELECT state || ' ' || error_class FROM closesync.record_status WHERE close_id = $1", trap.over))
-			require.Contains(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", trap.over), "nil pointer")
+			require.Contains(t, w.Get("SELECT last_error FROM closesync.record_status WHERE close_id = $1", trap.over), "index out of range")
 			require.Equal(t, "1", w.Get("SELECT count(*) FROM closesync.record_status WHERE state <> 'synced'"))
 			w.Audit() // a walk meets it, too, and goes on
 

@@ -33,7 +33,7 @@ postgres: ## Make sure that Postgres server binaries are on this machine
 
 .PHONY: test
 test: postgres ## Run every test with the race detector
-	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+	CGO_ENABLED=1 go test -race -parallel 4 -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: test-short
 test-short: ## Run the tests without the race detector, for the edit loop

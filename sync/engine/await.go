@@ -15,6 +15,7 @@ type Await struct {
 	Required bool
 	Status   Status // of the parent's record; "" if it has none yet
 	Error    string // why that one is stuck
+	Never    bool   // rows of its type are not sent to Close
 }
 
 // LocalName names the record of a row in records.waits_for.
@@ -24,7 +25,9 @@ func LocalName(objectType, key string) string { return objectType + "#" + key }
 func CloseName(objectType, id string) string { return objectType + ":" + id }
 
 // stuck reports whether only a person, or an edit, moves the parent on.
-func (a Await) stuck() bool { return a.Status != "" && a.Status != Synced && a.Status != Conflict }
+func (a Await) stuck() bool {
+	return a.Never || a.Status != "" && a.Status != Synced && a.Status != Conflict
+}
 
 // waits reports whether part of a plan cannot be sent because the record that
 // it refers to has no Close id yet.
@@ -84,6 +87,9 @@ func (st *State) await(c *Claim, out *Outcome, whole bool) {
 }
 
 func (a Await) describe() string {
+	if a.Never {
+		return "not sent to Close (direction: from_close) and has no Close id"
+	}
 	words := map[Status]string{Errored: "parked", Held: "held"}
 	word := words[a.Status]
 	if word == "" {

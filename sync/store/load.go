@@ -275,6 +275,7 @@ func (s *Store) resolveParents(ctx context.Context, tx pgx.Tx, t *table, states 
 			}
 			a := stuck[refKey(v)]
 			a.Parent, a.Key, a.Required = f.Parent, refKey(v), f.Required
+			a.Never = s.objects[f.Parent].Direction == mapping.FromClose
 			st.Awaits = append(st.Awaits, a)
 		}
 	}

@@ -72,6 +72,14 @@ func TypeOfID(id string) string {
 	return ""
 }
 
+// IsID reports whether text has the form of Close's ids: letters, digits, "_"
+// and "-". Anything else would mean another address when a record is asked for.
+func IsID(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	})
+}
+
 // Default returns the built-in mapping of an object type to the table that
 // migrations make, or nil for an unknown type.
 func Default(objectType string) *Object {

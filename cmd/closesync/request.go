@@ -95,8 +95,11 @@ func (o *options) data(flag string) (jsontext.Value, error) {
 }
 
 // refused prints the body of an answer of 400 or more to stderr and keeps the
-// error, which exits with 1.
+// error, which exits with 1. What could not be sent at all is wrong usage.
 func (o *options) refused(err error) error {
+	if errors.Is(err, closeapi.ErrBadID) || errors.Is(err, closeapi.ErrNoCall) {
+		return &exitError{exitUsage, err}
+	}
 	var e *closeapi.Error
 	if errors.As(err, &e) && e.Body != "" {
 		_, _ = fmt.Fprintln(o.err, e.Body)

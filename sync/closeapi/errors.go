@@ -28,6 +28,12 @@ var (
 	// ErrNoLead is returned, before anything is sent, for a contact,
 	// opportunity or task without lead_id: Close would silently make a lead.
 	ErrNoLead = errors.New("closeapi: lead_id is missing, Close would make a new lead")
+	// ErrBadID is returned, before anything is sent, for an id that no record
+	// of Close can have: it could lead to another address.
+	ErrBadID = errors.New("the id is empty or has characters no id has")
+	// ErrNoCall is returned, before anything is sent, for a method or a path
+	// that the API cannot have.
+	ErrNoCall = errors.New("closeapi: no call of the API")
 )
 
 // Error is an answer of Close that says no.

@@ -140,7 +140,7 @@ func recordPath(resource, id string) (string, error) {
 		return "", err
 	}
 	if !isID(id) {
-		return "", fmt.Errorf("closeapi: %s: the id is empty or has characters no id has", resource)
+		return "", fmt.Errorf("closeapi: %s: %w", resource, ErrBadID)
 	}
 	return resource + "/" + id + "/", nil
 }

@@ -40,7 +40,7 @@ func newCall(method, path string, query url.Values, body any) (*call, error) {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
-		return nil, fmt.Errorf("closeapi: %q is no method of the API", clip([]byte(method)))
+		return nil, fmt.Errorf("%w: %q is no method", ErrNoCall, clip([]byte(method)))
 	}
 	p, err := cleanPath(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func newCall(method, path string, query url.Values, body any) (*call, error) {
 func cleanPath(path string) (string, error) {
 	p := strings.Trim(path, "/")
 	if p == "" || strings.ContainsAny(p, "?#%\\: \t\r\n") || strings.Contains(p, "..") || strings.Contains(p, "//") {
-		return "", fmt.Errorf("closeapi: %q is no path of the API", clip([]byte(path)))
+		return "", fmt.Errorf("%w: %q is no path", ErrNoCall, clip([]byte(path)))
 	}
 	return p + "/", nil
 }

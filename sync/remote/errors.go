@@ -47,6 +47,8 @@ func callError(err error) error {
 		call.Class = responseClass(answer.Reason)
 	} else if _, ok := errors.AsType[*mapping.DecodeError](err); ok {
 		call.Class = classInvalid
+	} else if errors.Is(err, closeapi.ErrBadID) {
+		call.Class = classInvalid // asked again, it would be refused again
 	} else if errors.Is(err, closeapi.ErrNoLead) {
 		call.Class = classInvalid
 		call.Fields = map[string]string{"lead_id": "the row belongs to no lead"}

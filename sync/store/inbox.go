@@ -101,7 +101,8 @@ func (s *Store) insertEvents(ctx context.Context, tx pgx.Tx, source string, even
 }
 
 // markEvents marks the records that the events speak of. An event of another
-// organization and one of an unmapped type are only kept.
+// organization, one of an unmapped type and one of what can be no record of
+// Close are only kept.
 func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored []storedEvent) error {
 	type mark struct {
 		row         int64
@@ -110,6 +111,10 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 	marks := map[string]map[string][]mark{}
 	add := func(objectType, id string, m mark) {
 		if s.table(objectType) == nil || id == "" {
+			return
+		}
+		if !mapping.IsID(id) {
+			s.log.Warn("an event speaks of an id that no record of Close can have; it is kept and not followed", "object_type", objectType, "inbox", m.row)
 			return
 		}
 		if marks[objectType] == nil {

@@ -124,3 +124,18 @@ func TestCheckpoint_RoundTrip(t *testing.T) {
 	require.Equal(t, noon, got.Watermark)
 	require.Equal(t, want.LastRun, got.LastRun)
 }
+
+// An id that would mean another address when the record is asked for is kept
+// with its event, and no record is made of it.
+func TestFault_B18_AnEventOfAnImpossibleId(t *testing.T) {
+	t.Parallel()
+	s, pool := opened(t)
+	merge := event("ev_4", noon, "lead_2")
+	merge.Action, merge.MergeSource = "merged", "lead_1/../x"
+	list := []engine.Event{event("ev_1", noon, "../contact/x?y="), event("ev_2", noon, "lead_1\u00a0"), event("ev_3", noon, "lead_1"), merge}
+	n, err := s.Accept(t.Context(), "webhook", list)
+	require.NoError(t, err)
+	require.Equal(t, 4, n, "all are kept")
+	require.Equal(t, "lead_1,lead_2", value[string](t, pool, "SELECT string_agg(r.close_id, ',' ORDER BY r.close_id) FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id"))
+	require.Equal(t, int64(2), value[int64](t, pool, "SELECT count(*) FROM closesync.records"))
+}

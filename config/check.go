@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,8 +15,8 @@ func (l *loader) listen(s setting) string {
 		return "127.0.0.1:8080"
 	}
 	const remedy = "write host:port, as in 127.0.0.1:8080"
-	_, port, err := net.SplitHostPort(s.value)
-	if err != nil {
+	host, port, err := net.SplitHostPort(s.value)
+	if err != nil || !isHost(host) {
 		l.probs.add(s.pos, s.key, "is no address", remedy)
 		return ""
 	}
@@ -23,6 +24,17 @@ func (l *loader) listen(s setting) string {
 		l.probs.add(s.pos, s.key, "has no port from 0 to 65535", remedy)
 	}
 	return s.value
+}
+
+// isHost reports whether a host can be one: digits and dots, or colons, must
+// make an address; a name is looked up when it is listened on. Empty is every
+// address.
+func isHost(host string) bool {
+	if strings.Contains(host, ":") || host != "" && strings.Trim(host, "0123456789.") == "" {
+		_, err := netip.ParseAddr(host)
+		return err == nil
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool { return unicode.IsSpace(r) || r == '/' })
 }
 
 // webURL checks an absolute URL that is https, or http to this machine, and

@@ -173,6 +173,7 @@ func TestFault_D15_BadConfig(t *testing.T) {
 		{"text for all", "CANARY", "closesync.yaml:1: must hold keys"},
 		{"number for text", "listen: 8080", "listen: must be text"},
 		{"port", "listen: 127.0.0.1:99999", "listen: has no port"},
+		{"half an address", "listen: 999.1:1", "listen: is no address"},
 		{"no port", "listen: 127.0.0.1", "listen: is no address"},
 		{"cron", "schedule: {events: hourly}", "schedule.events: is no schedule"},
 		{"cron six fields", "schedule: {events: '* * * * * *'}", "schedule.events: is no schedule"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +59,9 @@ func (o *options) errorsRetry() *cobra.Command {
 				return err
 			}
 			total += n
+		}
+		if total == 0 && len(args) > 0 {
+			return fmt.Errorf("no parked record has the id %s; `closesync errors list` shows them", strings.Join(args, ", "))
 		}
 		_, _ = fmt.Fprintf(o.err, "%d records are tried again\n", total)
 		if total < len(args) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"closesync/mapping"
 	"closesync/sync/store"
 )
 
@@ -18,11 +19,32 @@ func newHistoryCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(list) == 0 {
+				if err := s.known(ctx, args[0]); err != nil {
+					return err
+				}
+			}
 			return show(o, list, []string{"id", "at", "object", "direction", "action", "field", "old", "new", "cause"}, func(j store.JournalItem) []any {
 				return []any{j.ID, moment(&j.At), j.ObjectType, j.Direction, j.Action, optional(j.Field), plain(j.OldValue), plain(j.NewValue), plain(j.Cause)}
 			})
 		}),
 	})
+}
+
+// known is an error if nobody here has heard of the record.
+func (s *session) known(ctx context.Context, id string) error {
+	list, err := s.lists.Records(ctx, id)
+	if err == nil && len(list) == 0 {
+		err = unknownRecord(id)
+	}
+	return err
+}
+
+func unknownRecord(id string) error {
+	if mapping.TypeOfID(id) == "" {
+		return fmt.Errorf("%s: no record of that id is known here", id)
+	}
+	return fmt.Errorf("%s: no record of that id is known here; `closesync resync %s` looks for it in Close", id, id)
 }
 
 func newWhyCommand(o *options) *cobra.Command {
@@ -35,7 +57,7 @@ func newWhyCommand(o *options) *cobra.Command {
 				return err
 			}
 			if len(list) == 0 {
-				return fmt.Errorf("%s: no record of that id is known here; `closesync resync %s` looks for it in Close", args[0], args[0])
+				return unknownRecord(args[0])
 			}
 			if o.json {
 				return printJSON(o, list)

@@ -58,18 +58,27 @@ func newRoot(o *options) *cobra.Command {
 			root.Flags().AddFlagSet(c.Flags())
 		}
 	}
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.RunE = askedWrong
+		}
+	}
 	return root
+}
+
+// askedWrong shows the help of a command that only holds others: called by
+// itself it is wrong usage.
+func askedWrong(c *cobra.Command, _ []string) error {
+	c.SetOut(c.ErrOrStderr())
+	_ = c.Help()
+	return &exitError{code: exitUsage}
 }
 
 // group makes a command that only holds others. Called by itself it is wrong
 // usage, unless it has a default.
 func group(use, short string, byDefault *cobra.Command, subs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		c.SetOut(c.ErrOrStderr())
-		_ = c.Help()
-		return &exitError{code: exitUsage}
-	}
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: askedWrong}
 	if byDefault != nil {
 		c.RunE = byDefault.RunE
 		c.Flags().AddFlagSet(byDefault.Flags())

@@ -20,6 +20,9 @@ func newSandboxCommand(o *options) *cobra.Command {
 		Long: "Serve an imitation of Close, for trying closesync and for testing programs of your own. " +
 			"On a loopback address its control API lies under /_control/ and asks for no key: with it a program plays the salesperson, breaks answers and sets limits. GET /_control/ lists the calls.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if leads < 0 {
+				return usageError("--leads is a number of leads, 0 or more")
+			}
 			opt := closetest.Options{Seed: seed, Leads: leads, Control: control || isLoopback(listen)}
 			return o.serveSandbox(c.Context(), listen, file, opt)
 		},

@@ -229,7 +229,23 @@ func TestFault_B14_HugeBody(t *testing.T) {
 		w := setup(t).do(request(-1, z))
 		require.Equal(t, 413, w.Code)
 		require.Equal(t, "close", w.Header().Get("Connection"))
-		require.LessOrEqual(t, z.read, int64(5<<20+1))
+		require.LessOrEqual(t, z.read, int64(10<<20+1))
+	})
+	t.Run("the sender hears of it", func(t *testing.T) {
+		srv := httptest.NewServer(setup(t))
+		defer srv.Close()
+		for name, header := range map[string]bool{"signed": true, "not signed": false} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+Prefix+"default", bytes.NewReader(make([]byte, 9<<20)))
+			require.NoError(t, err)
+			if header {
+				r.Header.Set("close-sig-timestamp", ts)
+				r.Header.Set("close-sig-hash", hash)
+			}
+			resp, err := srv.Client().Do(r)
+			require.NoError(t, err, name)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, 413, resp.StatusCode, name)
+		}
 	})
 	t.Run("exactly the limit", func(t *testing.T) {
 		b := setup(t)

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -134,6 +135,9 @@ func (r *Receiver) receive(ctx context.Context, req *http.Request) Outcome {
 
 // signed reads and verifies the request of a known connection.
 func (r *Receiver) signed(ctx context.Context, req *http.Request, connection string, keys []SigningKey) Outcome {
+	if req.ContentLength > r.opts.MaxBody {
+		return r.tooLarge(req)
+	}
 	sig, ok := readSignature(req.Header)
 	if !ok {
 		return Outcome{Status: http.StatusUnauthorized, Reason: "headers"}
@@ -142,7 +146,7 @@ func (r *Receiver) signed(ctx context.Context, req *http.Request, connection str
 	defer release()
 	switch {
 	case errors.Is(err, errTooLarge):
-		return Outcome{Status: http.StatusRequestEntityTooLarge, Reason: "size"}
+		return r.tooLarge(req)
 	case errors.Is(err, errMemory):
 		return Outcome{Status: http.StatusServiceUnavailable, Reason: "memory"}
 	case err != nil:
@@ -159,6 +163,16 @@ func (r *Receiver) signed(ctx context.Context, req *http.Request, connection str
 		return Outcome{Status: http.StatusUnauthorized, Reason: "signature"}
 	}
 	return r.store(ctx, connection, sig, signers, body)
+}
+
+// tooLarge refuses a body. Of one that is over the limit by no more than as
+// much again, the rest is taken and dropped: a sender that is cut off while it
+// writes would see a broken connection and no answer.
+func (r *Receiver) tooLarge(req *http.Request) Outcome {
+	if req.ContentLength <= 2*r.opts.MaxBody {
+		_, _ = io.CopyN(io.Discard, req.Body, r.opts.MaxBody)
+	}
+	return Outcome{Status: http.StatusRequestEntityTooLarge, Reason: "size"}
 }
 
 // store decodes a body whose signature is good and waits for its commit.

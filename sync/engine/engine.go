@@ -115,6 +115,7 @@ type Page struct {
 	Bad      []error // records that could not be read; the others go on
 	Full     bool    // there may be more after it
 	Total    int     // records of the whole window, these included; 0 if Close does not say
+	Bytes    int     // of its records as Close sent them
 	Requests int
 }
 
@@ -123,6 +124,7 @@ type Page struct {
 type Window struct {
 	From, To time.Time
 	Counted  bool // the page shall tell its Total
+	Most     int  // records that a page may hold; 0 for as many as Close gives
 }
 
 // Remote is the Close side; package remote satisfies it. Its errors are

@@ -33,6 +33,7 @@ type walk struct {
 	apply      func(ctx context.Context, page Page, cp *Checkpoint) error
 
 	mu       sync.Mutex
+	freight  freight
 	changed  *sync.Cond // a page was read: there may be a window to take
 	segments []*segment
 	to       time.Time // about where the records end, to cut windows by
@@ -44,6 +45,7 @@ type sheet struct {
 	Page
 	of     *segment
 	last   time.Time // greatest date on it
+	bytes  int
 	stored bool
 }
 
@@ -51,6 +53,7 @@ type sheet struct {
 func (w *walk) run(ctx context.Context, from, to time.Time) error {
 	w.changed, w.to = sync.NewCond(&w.mu), to
 	g, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, w.freight.wake)()
 	sheets := make(chan *sheet)
 	g.Go(guarded(func() error {
 		defer close(sheets)
@@ -132,7 +135,12 @@ func (w *walk) next(ctx context.Context, s *segment) (*sheet, error) {
 	w.mu.Lock()
 	asked, skip := Window{From: s.at, To: s.End, Counted: true}, s.seen
 	w.mu.Unlock()
+	var expected int
+	if asked.Most, expected = w.freight.admit(ctx); ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	p, err := w.Remote.Search(ctx, w.objectType, w.field, asked, w.nested, skip)
+	w.freight.arrived(p, expected)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +152,7 @@ func (w *walk) next(ctx context.Context, s *segment) (*sheet, error) {
 	s.at, s.seen = last, seen
 	// A neighbour may have taken the rest of this window meanwhile.
 	s.over = !p.Full || (!s.End.IsZero() && !last.Before(s.End)) || (len(p.Records) == 0 && len(p.Bad) == 0)
-	sh := &sheet{Page: p, of: s, last: last}
+	sh := &sheet{Page: p, of: s, last: last, bytes: p.Bytes}
 	s.sheets = append(s.sheets, sh)
 	return sh, nil
 }
@@ -157,6 +165,7 @@ func (w *walk) store(ctx context.Context, p *sheet) error {
 	if err := w.apply(ctx, p.Page, cp); err != nil {
 		return err
 	}
+	w.freight.stored(p.bytes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p.stored, p.Page = true, Page{}

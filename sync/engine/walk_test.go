@@ -67,6 +67,9 @@ func (h *history) Search(_ context.Context, _, _ string, w Window, _ bool, skip 
 	for first := i; ; {
 		h.asked()
 		to := min(i+pageSize, end)
+		if w.Most > 0 {
+			to = min(to, i+w.Most)
+		}
 		for ; i < to; i++ {
 			if id := fmt.Sprint(i); !skip[id] {
 				p.Records = append(p.Records, mapping.Remote{Type: "lead", ID: id, Created: h.dates[i]})
@@ -105,9 +108,13 @@ func (l *loaded) apply(_ context.Context, p Page, cp *Checkpoint) error {
 }
 
 func (l *loaded) walk(ctx context.Context, h *history) error {
+	return l.walking(h).run(ctx, time.Time{}, today)
+}
+
+func (l *loaded) walking(h Remote) *walk {
 	w := &walk{Engine: &Engine{Options: Options{Remote: h, Workers: 8}}, objectType: "lead", field: "date_created", stream: "load", apply: l.apply}
 	w.resume(l.cp)
-	return w.run(ctx, time.Time{}, today)
+	return w
 }
 
 var today = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -116,7 +123,7 @@ var today = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func evenly(n int, span time.Duration) []time.Time {
 	dates := make([]time.Time, n)
 	for i := range dates {
-		dates[i] = today.Add(-span + span*time.Duration(i)/time.Duration(n)).Truncate(time.Millisecond)
+		dates[i] = today.Add(-span + span/time.Duration(n)*time.Duration(i)).Truncate(time.Millisecond)
 	}
 	return dates
 }

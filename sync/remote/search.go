@@ -167,6 +167,7 @@ func (s *search) take(got rows) (from, to time.Time) {
 		to = at
 		if !s.skip[rec.ID] {
 			s.page.Records = append(s.page.Records, rec)
+			s.page.Bytes += len(raw)
 		}
 	}
 	// A few are edits that the index has not seen yet, in their place by the
@@ -181,8 +182,11 @@ func (s *search) request(ctx context.Context, at place) (rows, int, error) {
 	if s.smallPage.Load() {
 		limit = smallPage
 	}
+	if s.window.Most > 0 {
+		limit = min(limit, s.window.Most)
+	}
 	got, err := s.count(ctx, at, limit)
-	if limit == largePage && at == (place{}) && aboutLimit(err) {
+	if limit > smallPage && at == (place{}) && aboutLimit(err) {
 		s.smallPage.Store(true)
 		limit = smallPage
 		got, err = s.count(ctx, at, limit)

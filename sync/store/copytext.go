@@ -16,15 +16,16 @@ type copier struct {
 	first bool
 }
 
+// copyBytes is from where on what was written is sent.
+const copyBytes = 1 << 20
+
 // reserve makes room for about so many bytes, so that a buffer of hundreds of
-// kilobytes does not grow step by step. A guess may not cost more than maxGuess.
+// kilobytes does not grow step by step.
 func (c *copier) reserve(size int64) {
-	if size = min(size, maxGuess); size > int64(cap(c.buf)) {
+	if size = min(size, copyBytes+copyBytes/8); size > int64(cap(c.buf)) {
 		c.buf = make([]byte, 0, size)
 	}
 }
-
-const maxGuess = 2 << 20
 
 func (c *copier) begin() { c.first = true }
 

@@ -154,16 +154,25 @@ type writing struct {
 	copy    copier
 }
 
-// copyIn sends n rows, which each writes into the copier.
+// copyIn sends n rows, which each writes into the copier; large ones in several
+// statements, so that what is held beside the rows themselves is bounded.
 func (w *writing) copyIn(ctx context.Context, table string, columns []string, n int, each func(c *copier, i int)) error {
 	w.copy.reserve(int64(n) * w.rowSize.Load())
+	var sent int64
 	for i := range n {
 		w.copy.begin()
 		each(&w.copy, i)
 		w.copy.end()
+		if i < n-1 && len(w.copy.buf) < copyBytes {
+			continue
+		}
+		sent += int64(len(w.copy.buf))
+		if err := w.copy.run(ctx, w.tx, table, columns); err != nil {
+			return err
+		}
 	}
-	w.rowSize.Store(int64(len(w.copy.buf))/int64(n) + 1)
-	return w.copy.run(ctx, w.tx, table, columns)
+	w.rowSize.Store(sent/int64(n) + 1)
+	return nil
 }
 
 // begin reads the transaction's number and what may not be done now.

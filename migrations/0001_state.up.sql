@@ -18,6 +18,9 @@ CREATE TABLE closesync.connections (
     system_identifier text,
     database_name   text,
     bound_at        timestamptz,
+    -- Sealed under the API key of the last start: a command with the same key
+    -- need not ask Close whose it is.
+    key_seal        text,
     catalogue       jsonb NOT NULL DEFAULT '{}',
     webhook         jsonb NOT NULL DEFAULT '{}',
     last_delivery_at timestamptz,

@@ -173,14 +173,23 @@ func (o *options) openDatabase(ctx context.Context, cfg *config.Config) (*pgxpoo
 
 // dataDir is the folder of the embedded Postgres, and makes it.
 func dataDir(cfg *config.Config) (string, error) {
-	dir := cfg.DataDir
-	if dir == "" {
-		var err error
-		if dir, err = pglocal.DefaultDataDir(); err != nil {
-			return "", &exitError{exitUsage, fmt.Errorf("no folder for the embedded Postgres: set CLOSESYNC_DATA_DIR or DATABASE_URL: %w", err)}
-		}
+	dir, err := namedDir(cfg)
+	if err != nil {
+		return "", err
 	}
 	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// namedDir is the same folder, which may not be there.
+func namedDir(cfg *config.Config) (string, error) {
+	if cfg.DataDir != "" {
+		return cfg.DataDir, nil
+	}
+	dir, err := pglocal.DefaultDataDir()
+	if err != nil {
+		return "", &exitError{exitUsage, fmt.Errorf("no folder for the embedded Postgres: set CLOSESYNC_DATA_DIR or DATABASE_URL: %w", err)}
+	}
+	return dir, nil
 }
 
 func (o *options) embedded(ctx context.Context, cfg *config.Config) (*pglocal.Server, error) {

@@ -20,14 +20,14 @@ func newRecordCommand(o *options) *cobra.Command {
 }
 
 // recordCommand is one call on one object type, which is the first argument.
-func (o *options) recordCommand(use, short string, args int, do func(context.Context, *closeapi.Client, []string) (jsontext.Value, error)) *cobra.Command {
+func (o *options) recordCommand(use, short string, args int, reads bool, do func(context.Context, *closeapi.Client, []string) (jsontext.Value, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(args), ValidArgs: recordTypes,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(recordTypes, args[0]) {
 				return usageError("unknown object %q: use %s", args[0], strings.Join(recordTypes, ", "))
 			}
-			return o.withClient(c.Context(), func(ctx context.Context, client *closeapi.Client) error {
+			return o.withClient(c.Context(), reads, func(ctx context.Context, client *closeapi.Client) error {
 				body, err := do(ctx, client, args)
 				if err != nil {
 					return o.refused(err)
@@ -40,7 +40,7 @@ func (o *options) recordCommand(use, short string, args int, do func(context.Con
 
 func (o *options) recordGet() *cobra.Command {
 	var fields []string
-	c := o.recordCommand("get OBJECT ID", "Read a record", 2, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
+	c := o.recordCommand("get OBJECT ID", "Read a record", 2, true, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
 		body, err := client.GetRaw(ctx, args[0], args[1], fields...)
 		return jsontext.Value(body), err
 	})
@@ -50,7 +50,7 @@ func (o *options) recordGet() *cobra.Command {
 
 func (o *options) recordCreate() *cobra.Command {
 	var data string
-	c := o.recordCommand("create OBJECT", "Create a record", 1, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
+	c := o.recordCommand("create OBJECT", "Create a record", 1, false, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
 		body, err := o.fields(data)
 		if err != nil {
 			return nil, err
@@ -64,7 +64,7 @@ func (o *options) recordCreate() *cobra.Command {
 
 func (o *options) recordUpdate() *cobra.Command {
 	var data string
-	c := o.recordCommand("update OBJECT ID", "Change fields of a record", 2, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
+	c := o.recordCommand("update OBJECT ID", "Change fields of a record", 2, false, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
 		body, err := o.fields(data)
 		if err != nil {
 			return nil, err
@@ -77,7 +77,7 @@ func (o *options) recordUpdate() *cobra.Command {
 }
 
 func (o *options) recordDelete() *cobra.Command {
-	return o.recordCommand("delete OBJECT ID", "Delete a record", 2, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
+	return o.recordCommand("delete OBJECT ID", "Delete a record", 2, false, func(ctx context.Context, client *closeapi.Client, args []string) (jsontext.Value, error) {
 		return nil, client.DeleteRaw(ctx, args[0], args[1])
 	})
 }

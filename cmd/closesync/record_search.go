@@ -91,7 +91,7 @@ func (o *options) search(ctx context.Context, s searching, objectType string, qu
 	if len(s.fields) > 0 {
 		fields = append([]string{"id"}, slices.DeleteFunc(s.fields, func(f string) bool { return f == "id" })...)
 	}
-	return o.withClient(ctx, func(ctx context.Context, client *closeapi.Client) error {
+	return o.withClient(ctx, true, func(ctx context.Context, client *closeapi.Client) error {
 		page, err := client.Search(ctx, closeapi.SearchRequest{
 			Query:  closeapi.And(closeapi.ObjectType(objectType), query),
 			Fields: map[string][]string{objectType: fields}, Limit: min(s.limit, 200), ResultsLimit: &s.limit,

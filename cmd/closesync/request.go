@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -30,7 +31,7 @@ func newRequestCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.withClient(c.Context(), func(ctx context.Context, client *closeapi.Client) error {
+			return o.withClient(c.Context(), reads(strings.ToUpper(args[0]), path), func(ctx context.Context, client *closeapi.Client) error {
 				var sent any
 				if body != nil {
 					sent = []byte(body)
@@ -56,8 +57,14 @@ func splitPath(text string) (string, url.Values, error) {
 	return strings.TrimPrefix(u.EscapedPath(), "/api/v1"), u.Query(), nil
 }
 
-// withClient runs what needs Close alone, no database.
-func (o *options) withClient(ctx context.Context, do func(context.Context, *closeapi.Client) error) error {
+// reads reports whether a call changes nothing in Close.
+func reads(method, path string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodPost && strings.Trim(path, "/") == "data/search"
+}
+
+// withClient runs what needs Close alone. What writes there is refused if the
+// database is bound to another organization than the key's.
+func (o *options) withClient(ctx context.Context, reads bool, do func(context.Context, *closeapi.Client) error) error {
 	cfg, err := o.load()
 	if err != nil {
 		return err
@@ -67,6 +74,11 @@ func (o *options) withClient(ctx context.Context, do func(context.Context, *clos
 		return err
 	}
 	defer client.CloseIdle()
+	if !reads {
+		if err := o.mayWrite(ctx, cfg, client); err != nil {
+			return err
+		}
+	}
 	return do(ctx, client)
 }
 

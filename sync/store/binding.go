@@ -20,7 +20,58 @@ func (s *Store) Bind(ctx context.Context, organizationID string) error {
 	if err != nil {
 		return fmt.Errorf("store.Bind: %w", err)
 	}
-	return s.CheckBinding(ctx, organizationID)
+	if err := s.CheckBinding(ctx, organizationID); err != nil {
+		return err
+	}
+	return s.noteKey(ctx, organizationID)
+}
+
+// keyPurpose binds a seal to what it says: whose the key is.
+const keyPurpose = "organization of the API key"
+
+// noteKey seals the organization under the key that belongs to it.
+func (s *Store) noteKey(ctx context.Context, organizationID string) error {
+	if s.sealer == nil {
+		return nil
+	}
+	var before string
+	if err := s.pool.QueryRow(ctx, `SELECT coalesce(key_seal, '') FROM closesync.connections WHERE id = $1`, s.id).Scan(&before); err != nil {
+		return fmt.Errorf("store.Bind: %w", err)
+	}
+	if opens(s.sealer, before, organizationID) {
+		return nil
+	}
+	sealed, err := s.sealer.Seal(organizationID, keyPurpose)
+	if err == nil {
+		_, err = s.pool.Exec(ctx, `UPDATE closesync.connections SET key_seal = $2 WHERE id = $1`, s.id, sealed)
+	}
+	if err != nil {
+		return fmt.Errorf("store.Bind: %w", err)
+	}
+	return nil
+}
+
+func opens(sealer Sealer, sealed, organizationID string) bool {
+	if sealed == "" || sealer == nil {
+		return false
+	}
+	text, err := sealer.Open(sealed, keyPurpose)
+	return err == nil && text == organizationID
+}
+
+// BoundTo tells which organization a connection of the database holds, "" for
+// none, and whether the key of the sealer is known to belong to it.
+func BoundTo(ctx context.Context, q Querier, connection string, sealer Sealer) (organizationID string, known bool, err error) {
+	var sealed string
+	err = q.QueryRow(ctx, `SELECT coalesce(organization_id, ''), coalesce(key_seal, '') FROM closesync.connections WHERE name = $1 AND bound_at IS NOT NULL`,
+		connection).Scan(&organizationID, &sealed)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows) || Code(err) == "42P01" || Code(err) == "3F000":
+		return "", false, nil
+	case err != nil:
+		return "", false, fmt.Errorf("store.BoundTo: %w", err)
+	}
+	return organizationID, opens(sealer, sealed, organizationID), nil
 }
 
 // CheckBinding is Bind of what is bound; it writes nothing.

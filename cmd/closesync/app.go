@@ -48,6 +48,7 @@ type conn struct {
 	requests atomic.Int64
 	api      apiState
 	noted    atomic.Int64 // second of the last delivery that was written down
+	tables   tableWatch
 
 	mu      sync.Mutex
 	blocked error // why nothing may be written; nil when all is well
@@ -246,11 +247,11 @@ func (c *conn) allowed(ctx context.Context) error {
 // check repairs the capture triggers and follows changes of the tables.
 func (c *conn) check(ctx context.Context) ([]string, error) {
 	// A table that is gone stops only itself, with its reason in the log.
-	if err := c.store.Refresh(ctx); errors.Is(err, store.ErrNoTable) {
-		c.log.Error("a mapped table is not usable; its object rests until it is back", "connection", c.name, "error", err)
-	} else if err != nil {
+	err := c.store.Refresh(ctx)
+	if err != nil && !errors.Is(err, store.ErrNoTable) {
 		return nil, err
 	}
+	c.tables.look(c.log.With("connection", c.name), err, c.store.Inspect())
 	return c.store.EnsureTriggers(ctx)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,7 +94,10 @@ func (a *app) webOptions(receiver *webhook.Receiver) web.Options {
 // reasons says why the worker cannot work; none means ready.
 func (a *app) reasons(ctx context.Context) []string {
 	var list []string
-	if err := a.pool.Ping(ctx); err != nil {
+	switch err := store.Ready(ctx, a.pool); {
+	case errors.Is(err, store.ErrReadOnly) || errors.Is(err, store.ErrNoSchema):
+		return []string{err.Error()}
+	case err != nil:
 		return []string{"the database does not answer"}
 	}
 	for _, c := range a.conns {
@@ -101,6 +105,9 @@ func (a *app) reasons(ctx context.Context) []string {
 			list = append(list, fmt.Sprintf("connection %s: %v", c.name, err))
 		} else if api := c.api.state(); !api.OK && api.Error != nil {
 			list = append(list, fmt.Sprintf("connection %s: %s", c.name, *api.Error))
+		}
+		for _, reason := range c.tables.reasons() {
+			list = append(list, fmt.Sprintf("connection %s: %s", c.name, reason))
 		}
 	}
 	return list

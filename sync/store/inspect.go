@@ -15,6 +15,7 @@ type TableProblem struct {
 	ObjectType string
 	Table      string
 	What       string
+	Absent     bool // a column that the mapping names is not there
 }
 
 // Inspect compares the mapped tables, as last read, with the mapping. It
@@ -27,10 +28,11 @@ func (s *Store) Inspect() []TableProblem {
 			continue
 		}
 		add := func(format string, args ...any) {
-			list = append(list, TableProblem{objectType, t.object.Table.String(), fmt.Sprintf(format, args...)})
+			list = append(list, TableProblem{ObjectType: objectType, Table: t.object.Table.String(), What: fmt.Sprintf(format, args...)})
 		}
 		if len(t.missing) > 0 {
 			add("has no column %s", strings.Join(t.missing, ", "))
+			list[len(list)-1].Absent = true
 		}
 		if len(t.retyped) > 0 {
 			add("has another type of column %s than when the worker started: restart it", strings.Join(t.retyped, ", "))

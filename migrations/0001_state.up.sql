@@ -93,6 +93,13 @@ CREATE TABLE closesync.dirty (
     local_at    timestamptz,
     marked_at   timestamptz NOT NULL DEFAULT closesync.clock()
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+-- When a mark may be claimed, and in which order marks are: those of one side
+-- first, or those of the other. However many wait, a claim reads its own.
+CREATE INDEX dirty_due ON closesync.dirty (connection, greatest(not_before, lease_until));
+CREATE INDEX dirty_local_first ON closesync.dirty (connection, priority DESC, (coalesce(local_at, '-infinity') = '-infinity'), marked_at)
+    WHERE not_before < 'infinity';
+CREATE INDEX dirty_close_first ON closesync.dirty (connection, priority DESC, (coalesce(local_at, '-infinity') = '-infinity') DESC, marked_at)
+    WHERE not_before < 'infinity';
 
 -- Events as they came, by webhook or from the event log, kept 31 days.
 CREATE TABLE closesync.inbox (
@@ -165,7 +172,7 @@ CREATE TABLE closesync.intents (
     sent_at     timestamptz,
     finished_at timestamptz
 );
-CREATE INDEX intents_open ON closesync.intents (connection, record_id) WHERE state IN ('open', 'unknown');
+CREATE INDEX intents_open ON closesync.intents (connection, record_id) WHERE state IN ('open', 'unknown', 'ambiguous');
 CREATE INDEX intents_create_record ON closesync.intents (record_id) WHERE action = 'create';
 CREATE INDEX intents_update_record ON closesync.intents (record_id, id) WHERE action = 'update';
 CREATE INDEX intents_created ON closesync.intents USING brin (created_at);

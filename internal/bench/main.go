@@ -54,6 +54,7 @@ var groups = []group{
 	{"push", "local changes on their way to Close", measurePush},
 	{"pushes", "the same with latency, and without verifying", measurePushOtherwise},
 	{"limit", "local changes under a limit of 20 requests a second", measureLimit},
+	{"marks", "claims from a backlog of 300,000 marks", measureMarks},
 	{"trigger", "what capture costs a user's statement", measureTrigger},
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +12,10 @@ import (
 	"closesync/sync/engine"
 )
 
+// dueNow is a condition on a mark. The clock is read once for all of them: read
+// for each, no index could be asked.
+const dueNow = `not_before < 'infinity' AND greatest(not_before, lease_until) <= (SELECT closesync.clock())`
+
 // Claim takes up to n due records for this worker until the lease ends. Others
 // pass over them (SKIP LOCKED); a claim whose lease ended may be taken again,
 // under a higher fence.
@@ -19,18 +24,22 @@ import (
 // Close: however many there are on one side, the other has a share of the
 // calls (fault A40).
 func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engine.Claim, error) {
+	closeFirst := "" // an index has each of the two orders
+	if s.turn.Add(1)%2 == 1 {
+		closeFirst = "DESC"
+	}
 	rows, err := s.pool.Query(ctx, `
 		WITH due AS (
 			SELECT record_id FROM closesync.dirty m
-			WHERE connection = $1 AND not_before <= closesync.clock() AND lease_until < closesync.clock()
+			WHERE connection = $1 AND `+dueNow+`
 			  AND ($4::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($4)))
 			  AND ($6::bigint[] IS NULL OR record_id = ANY ($6))
-			ORDER BY priority DESC, (coalesce(local_at, '-infinity') = '-infinity') = $7, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+			ORDER BY priority DESC, (coalesce(local_at, '-infinity') = '-infinity') `+closeFirst+`, marked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 		UPDATE closesync.dirty d SET lease_until = closesync.clock() + $3::interval, fence = d.fence + 1, worker = $5
 		FROM due, closesync.records r WHERE d.record_id = due.record_id AND r.id = d.record_id
 		RETURNING d.record_id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), r.state, d.gen, d.fence, d.events,
 		          d.refetch, d.refill, d.attempts, coalesce(d.local_at, '-infinity'::timestamptz) = '-infinity'::timestamptz, d.local_at, d.cause::text, d.marked_at`,
-		s.id, n, lease, s.onlyUsable(), s.worker, s.pursued, s.turn.Add(1)%2 == 0)
+		s.id, n, lease, s.onlyUsable(), s.worker, s.pursued)
 	if err != nil {
 		return nil, fmt.Errorf("store.Claim: %w", err)
 	}
@@ -280,10 +289,14 @@ func (w *writing) markAgain(ctx context.Context) error {
 // NextDue tells how long until a mark is due: 0 for now, false for none.
 func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
 	var wait *float64
-	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM min(greatest(not_before, lease_until, closesync.clock())) - closesync.clock())::float8
-		FROM closesync.dirty m WHERE connection = $1 AND not_before < 'infinity'
+	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM greatest(not_before, lease_until, closesync.clock()) - closesync.clock())::float8
+		FROM closesync.dirty m WHERE connection = $1 AND greatest(not_before, lease_until) < 'infinity'
 		  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM closesync.records x WHERE x.id = m.record_id AND x.object_type = ANY ($2)))
-		  AND ($3::bigint[] IS NULL OR record_id = ANY ($3))`, s.id, s.onlyUsable(), s.pursued).Scan(&wait)
+		  AND ($3::bigint[] IS NULL OR record_id = ANY ($3))
+		ORDER BY greatest(not_before, lease_until) LIMIT 1`, s.id, s.onlyUsable(), s.pursued).Scan(&wait)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
 	if err != nil || wait == nil {
 		return 0, false, err
 	}

@@ -394,8 +394,8 @@ func (s *Store) creates(ctx context.Context, q Querier, objectType string) (engi
 	rows, err := q.Query(ctx, `SELECT coalesce(i.marker, ''), coalesce(i.close_at, '-infinity'::timestamptz) = '-infinity'::timestamptz,
 		       i.close_at, i.state = 'ambiguous', i.candidates
 		FROM closesync.intents i JOIN closesync.records r ON r.id = i.record_id
-		WHERE i.connection = $1 AND i.object_type = $2 AND i.action = 'create'
-		  AND (i.state IN ('open', 'unknown') OR (i.state = 'ambiguous' AND r.state = 'error' AND r.close_id IS NULL))`, s.id, objectType)
+		WHERE i.connection = $1 AND i.object_type = $2 AND i.action = 'create' AND i.state IN ('open', 'unknown', 'ambiguous')
+		  AND (i.state <> 'ambiguous' OR r.state = 'error' AND r.close_id IS NULL)`, s.id, objectType)
 	if err != nil {
 		return c, err
 	}

@@ -124,3 +124,36 @@ func TestFault_S31_ParkedReasonSurvivesAPage(t *testing.T) {
 	require.Equal(t, why, w.Get("SELECT state || error_class || last_error FROM closesync.record_status WHERE close_id = $1", id))
 	require.Empty(t, w.Get("SELECT custom ->> $1 FROM crm.leads WHERE id = 1", field), "the rest goes on")
 }
+
+// A refusal ends with its cause: the table is filled again, or Close comes to
+// hold what it had refused.
+func TestFault_S31_ARefusalEndsWithItsCause(t *testing.T) {
+	w := world(t, nil)
+	ids := w.ids("contact")
+	for _, id := range ids[:2] {
+		w.SQL(`UPDATE crm.contacts SET emails = '[{"email":"not an address","type":"office"}]' WHERE close_id = $1`, id)
+	}
+	w.Settle()
+	require.Equal(t, "2", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+	w.edit(ids[0], map[string]any{"title": "only another field"})
+	w.Tail()
+	w.Settle()
+	require.Equal(t, "error", w.state("contact", ids[0]), "it still differs")
+	w.SQL("TRUNCATE crm.contacts CASCADE")
+	w.Settle()
+	w.all()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.records WHERE parked IS NOT NULL OR last_error IS NOT NULL OR error_class IS NOT NULL"))
+	w.rest()
+
+	lead := w.ids("lead")[0]
+	w.SQL("UPDATE crm.leads SET status_id = 'stat_later' WHERE close_id = $1", lead)
+	w.Settle()
+	require.Equal(t, "error", w.state("lead", lead))
+	w.SQL("UPDATE closesync.records SET parked = parked || '{\"description\": \"of its time\"}' WHERE close_id = $1", lead)
+	w.edit(lead, map[string]any{"name": "news"})
+	w.Tail()
+	w.Settle()
+	require.Equal(t, "{status_id}", w.Get("SELECT array_agg(k) FROM closesync.records, jsonb_object_keys(parked::jsonb) AS k WHERE close_id = $1", lead), "one that is equal is no refusal any more")
+	require.Equal(t, "error", w.state("lead", lead))
+}

@@ -232,7 +232,7 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	out := &Outcome{Plan: plan, Status: Synced, Cause: rd.Cause, Parked: map[string]string{}, Whole: true}
 	if staysParked(st, c) {
-		if out.Parked = refusedFields(st.Parked); len(out.Parked) > 0 {
+		if out.Parked = stillRefused(o, st.Parked, in, plan); len(out.Parked) > 0 {
 			out.Status, out.Error, out.Class = Errored, st.Error, st.Class
 		}
 	}

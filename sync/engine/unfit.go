@@ -37,6 +37,27 @@ func refusedFields(parked map[string]string) map[string]string {
 	return refused
 }
 
+// stillRefused are those whose refusal has not become void: both sides hold the
+// same there after the plan, as when the row was filled again. A move that was
+// put back is equal, too, and goes on telling why.
+func stillRefused(o *mapping.Object, parked map[string]string, in reconcile.Input, plan reconcile.Plan) map[string]string {
+	refused := refusedFields(parked)
+	for name := range refused {
+		f, ok := o.Field(name)
+		if !ok || !in.Remote.Exists || f.Kind == mapping.Reference && f.Required {
+			continue
+		}
+		here := in.Local.Record.Get(name)
+		if v, set := plan.LocalSet[name]; set {
+			here = v
+		}
+		if mapping.Same(f, here, in.Remote.Record.Get(name)) {
+			delete(refused, name)
+		}
+	}
+	return refused
+}
+
 // parkUnfit notes the unfit fields of a reading. The others go on.
 func (out *Outcome) parkUnfit(invalid map[string]string) {
 	if len(invalid) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,10 @@ var start = time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
 
 const sessionCount = 3 // local programs at once
 
+// deadlockTimeout is shorter than lockPatience, so that whoever waited before
+// has looked already when a deadlock arises: its last member is refused.
+const deadlockTimeout = "1ms"
+
 // Lane is one database in which scenarios run one after another. Lanes are
 // independent of each other and may run side by side.
 type Lane struct {
@@ -33,6 +38,7 @@ type Lane struct {
 	now      time.Time
 	told     time.Time // what the database's clock was last set to
 	ran      int
+	releases atomic.Int64 // statements after which a lock may be free
 	resetSQL string
 }
 
@@ -67,21 +73,28 @@ func NewLane(t testing.TB) *Lane {
 	require.NoError(t, err)
 	config.MaxConns = 12
 	config.ConnConfig.Tracer = tracer{l}
+	config.ConnConfig.RuntimeParams["deadlock_timeout"] = deadlockTimeout
 	config.HealthCheckPeriod = time.Hour
 	l.pool, err = pgxpool.NewWithConfig(l.ctx, config)
 	require.NoError(t, err)
 	t.Cleanup(l.pool.Close)
 	local := config.ConnConfig.Copy()
-	local.Tracer = localTracer{}
-	for range sessionCount + 2 {
-		conn, err := pgx.ConnectConfig(l.ctx, local)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close(context.Background()) })
-		l.conns = append(l.conns, conn)
+	local.Tracer = nil
+	l.admin, l.watch = connect(t, local), connect(t, local)
+	local.Tracer = localTracer{l}
+	for range sessionCount {
+		l.conns = append(l.conns, connect(t, local))
 	}
-	l.admin, l.watch, l.conns = l.conns[0], l.conns[1], l.conns[2:]
 	require.NoError(t, l.planReset())
 	return l
+}
+
+func connect(t testing.TB, config *pgx.ConnConfig) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.ConnectConfig(context.Background(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 // resetTables writes the statements that empty the database. Deleting is thirty
@@ -138,16 +151,33 @@ func (l *Lane) tellTime() error {
 	return err
 }
 
-// waitsForLock reports whether a backend waits for another's lock.
-func (l *Lane) waitsForLock(pid uint32) bool {
+// waitsForLock reports whether a backend waits for another's lock, and whether
+// that one waits for it in turn: a deadlock, of which the backend that came last
+// is told after deadlockTimeout.
+func (l *Lane) waitsForLock(pid uint32) (waits, ring bool) {
 	l.watching.Lock()
 	defer l.watching.Unlock()
-	var waits bool
-	err := l.watch.QueryRow(l.ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(pid)).Scan(&waits)
-	return err == nil && waits
+	err := l.watch.QueryRow(l.ctx, `WITH RECURSIVE w(pid) AS (
+		SELECT unnest(pg_blocking_pids($1)) UNION SELECT unnest(pg_blocking_pids(w.pid)) FROM w WHERE w.pid <> $1)
+		SELECT count(*) > 0, coalesce(bool_or(pid = $1), false) FROM w`, int32(pid)).Scan(&waits, &ring)
+	return err == nil && waits, err == nil && ring
 }
 
 // cancel ends a statement that waits for a lock, as a broken connection would.
 func (l *Lane) cancel(pid uint32) {
 	_, _ = l.admin.Exec(l.ctx, "SELECT pg_cancel_backend($1)", int32(pid))
+}
+
+// awaitRollback waits until the server noticed that a dead worker's connection
+// is gone, and gave up what its transaction had locked.
+func (l *Lane) awaitRollback(pid uint32) {
+	for open := true; open; {
+		l.watching.Lock()
+		err := l.watch.QueryRow(l.ctx, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND state <> 'idle')", int32(pid)).Scan(&open)
+		l.watching.Unlock()
+		if err != nil {
+			panic(err)
+		}
+	}
+	l.releases.Add(1)
 }

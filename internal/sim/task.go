@@ -27,7 +27,6 @@ type task struct {
 	blocked atomic.Bool   // waits in Postgres, or did and waits for the schedule now
 	pid     atomic.Uint32 // of the backend that works for it
 	inTx    atomic.Int32  // transactions open
-	waited  int           // yields of others while it was blocked
 }
 
 type taskKey struct{}
@@ -84,7 +83,11 @@ func (w *World) await(t *task) {
 			w.hear(t, done)
 			return
 		case <-time.After(lockPatience):
-			if w.lane.waitsForLock(t.pid.Load()) {
+			waits, ring := w.lane.waitsForLock(t.pid.Load())
+			switch {
+			case ring: // Postgres ends it by refusing somebody
+				w.lane.releases.Add(1)
+			case waits:
 				t.blocked.Store(true)
 				return
 			}
@@ -95,6 +98,9 @@ func (w *World) await(t *task) {
 func (w *World) hear(t *task, done bool) {
 	t.blocked.Store(false)
 	if done {
+		if t.proc != nil && t.proc.dead {
+			w.lane.awaitRollback(t.pid.Load())
+		}
 		t.done = true
 		w.tasks = slices.DeleteFunc(w.tasks, func(other *task) bool { return other == t })
 	}
@@ -107,12 +113,18 @@ func (w *World) locksHeld(t *task) bool {
 }
 
 // settleBlocked finds out which tasks got the lock they waited for. One that
-// did is waited for until it stops again: two never run at once.
+// did is waited for until it stops again: two never run at once. Nobody is
+// asked while nothing ended that could have held a lock.
 func (w *World) settleBlocked(except *task) {
-	for _, t := range slices.Clone(w.tasks) {
-		if t != except && t.blocked.Load() {
-			w.await(t)
-			t.waited++
+	for n := w.lane.releases.Load(); n != w.settled; n = w.lane.releases.Load() {
+		w.settled = n
+		for _, t := range slices.Clone(w.tasks) {
+			if t == except || !t.blocked.Load() {
+				continue
+			}
+			if waits, _ := w.lane.waitsForLock(t.pid.Load()); !waits {
+				w.await(t)
+			}
 		}
 	}
 }

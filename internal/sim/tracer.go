@@ -50,8 +50,9 @@ type statement struct {
 	task *task
 }
 
-// TraceQueryEnd keeps count of open transactions.
-func (tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+// TraceQueryEnd keeps count of open transactions, and of what may have given up
+// a lock.
+func (l tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
 	st, _ := ctx.Value(sqlKey{}).(statement)
 	if st.task == nil {
 		return
@@ -63,6 +64,9 @@ func (tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQuer
 		}
 	case "commit", "rollback":
 		st.task.inTx.Store(0)
+	}
+	if st.task.inTx.Load() == 0 || strings.HasPrefix(st.sql, "rollback") {
+		l.releases.Add(1)
 	}
 }
 
@@ -76,7 +80,7 @@ func (tracer) TraceCopyFromEnd(context.Context, *pgx.Conn, pgx.TraceCopyFromEndD
 
 // localTracer stops a local program whose statement waited for a lock until
 // the schedule comes back to it.
-type localTracer struct{}
+type localTracer struct{ *Lane }
 
 // TraceQueryStart has nothing to do.
 func (localTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
@@ -84,7 +88,8 @@ func (localTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.Trace
 }
 
 // TraceQueryEnd stops the program.
-func (localTracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+func (l localTracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	l.releases.Add(1)
 	if t := taskOf(ctx); t != nil && t.blocked.Load() {
 		t.told <- false
 		<-t.resume

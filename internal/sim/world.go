@@ -26,6 +26,7 @@ type World struct {
 	procs    map[string]*proc
 	sessions []*session
 	tasks    []*task
+	settled  int64 // releases that blocked tasks were asked after
 	recs     []*rec
 	customID string
 	tokens   int // the greatest token of the scenario

@@ -24,8 +24,8 @@ func newHistoryCommand(o *options) *cobra.Command {
 					return err
 				}
 			}
-			return show(o, list, []string{"id", "at", "object", "direction", "action", "field", "old", "new", "cause"}, func(j store.JournalItem) []any {
-				return []any{j.ID, moment(&j.At), j.ObjectType, j.Direction, j.Action, optional(j.Field), plain(j.OldValue), plain(j.NewValue), plain(j.Cause)}
+			return show(o, list, []string{"id", "at", "object", "way", "action", "field", "old", "new", "because"}, func(j store.JournalItem) []any {
+				return []any{j.ID, moment(&j.At), j.ObjectType, wordFor(directionWords, j.Direction), j.Action, optional(j.Field), brief(plain(j.OldValue), 40), brief(plain(j.NewValue), 40), because(j.Cause)}
 			})
 		}),
 	})
@@ -95,7 +95,7 @@ func explain(e store.Explanation) []string {
 		add("merged into %s", *e.AliasOf)
 	}
 	if e.MarkedAt != nil {
-		add("marked %s by %s; %s", moment(e.MarkedAt), orNull(e.Cause), dueText(e.RecordItem))
+		add("noticed %s (%s); %s", moment(e.MarkedAt), because(e.Cause), dueText(e.RecordItem))
 	}
 	for _, c := range e.Conflicts {
 		add("conflict %d in %s: local %s, Close %s; `closesync conflicts resolve %d --take close|local`", c.ID, c.Field, orNull(c.LocalValue), orNull(c.CloseValue), c.ID)
@@ -107,7 +107,11 @@ func explain(e store.Explanation) []string {
 		add("a %s was sent to Close %s and is %s", w.Action, moment(&w.CreatedAt), w.State)
 	}
 	if j := e.LastChange; j != nil {
-		add("last change: %s %s %s %s, because of %s", moment(&j.At), j.Direction, j.Action, str(j.Field), orNull(j.Cause))
+		what := j.Action
+		if j.Field != nil {
+			what += " of " + *j.Field
+		}
+		add("last change: %s, %s, %s: %s; `closesync history %s` shows all", moment(&j.At), wordFor(directionWords, j.Direction), what, because(j.Cause), firstOf(e.CloseID, e.LocalKey))
 	}
 	return lines
 }

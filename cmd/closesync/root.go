@@ -64,6 +64,7 @@ func newRoot(o *options) *cobra.Command {
 			c.RunE = askedWrong
 		}
 	}
+	addExamples(root, "")
 	return root
 }
 

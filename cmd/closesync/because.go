@@ -31,7 +31,7 @@ var ruleWords = map[reconcile.Reason]string{
 	reconcile.ReasonLocalDeleted:  "deleted here",
 	reconcile.ReasonDeleteIgnored: "deleted here, which is not sent (on_local_delete: ignore)",
 	reconcile.ReasonRestored:      "deleted here, but edited in Close or only mirrored: it came back",
-	reconcile.ReasonRefilled:      "the table was emptied and is filled again",
+	reconcile.ReasonRefilled:      "the row was gone and is put back",
 	reconcile.ReasonBothDeleted:   "deleted on both sides",
 }
 

@@ -24,9 +24,20 @@ func (q queries) Holds(ctx context.Context, limit int) (any, error) {
 	return q.Lists.Holds(ctx, false, limit)
 }
 
+// explained is a change with its cause in words.
+type explained struct {
+	store.JournalItem
+	Because string `json:"because"`
+}
+
 // Journal lists the newest changes.
 func (q queries) Journal(ctx context.Context, limit int) (any, error) {
-	return q.Lists.Journal(ctx, limit)
+	list, err := q.Lists.Journal(ctx, limit)
+	told := make([]explained, len(list))
+	for i, j := range list {
+		told[i] = explained{j, because(j.Cause)}
+	}
+	return told, err
 }
 
 // Runs lists the newest loads, searches and audits.

@@ -172,6 +172,20 @@ func TestDashboard_HostileText(t *testing.T) {
 	require.Zero(t, bad.Load())
 }
 
+// The token may stand in the address that somebody opens.
+func TestDashboard_OpenedWithTheTokenInTheAddress(t *testing.T) {
+	ctx, bad := browser(t)
+	status, rows := file(t, "busy.json", nil)
+	addr, stop := serve(t, New(options(func(o *Options) {
+		o.AdminToken, o.Queries = "opensesame", rows
+		o.Status = func(context.Context) (any, error) { return status, nil }
+	})))
+	t.Cleanup(func() { _ = stop() })
+	open(ctx, t, "http://any:opensesame@"+addr+"/")
+	require.True(t, value[bool](ctx, t, `document.getElementById('banner').hidden`))
+	require.Zero(t, bad.Load())
+}
+
 func TestDashboard_SaysWhenTheWorkerIsGone(t *testing.T) {
 	ctx, _ := browser(t)
 	down := atomic.Bool{}

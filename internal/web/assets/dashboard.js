@@ -122,6 +122,7 @@ const views = {
     { label: 'Id', value: (r) => short(r.id) }, { label: 'Connection', value: (r) => short(r.connection) },
     { label: 'Kind', value: (r) => short(r.kind) }, { label: 'Object', value: (r) => short(r.object_type) },
     { label: 'Records', number: true, value: (r) => number(r.count) }, { label: 'Status', kind: 'warn', value: (r) => short(r.status) },
+    { label: 'Why', kind: 'value', value: (r) => short(r.reason) }, { label: 'Since', kind: 'time', value: (r) => when(r.created_at) },
   ] },
   conflicts: { empty: 'No open conflict. Conflicts that a rule decided are in the view closesync.conflicts.', columns: [
     { label: 'Id', value: (r) => short(r.id) }, ...record, { label: 'Field', value: (r) => short(r.field) },
@@ -138,7 +139,7 @@ const views = {
     { label: 'Direction', value: (r) => ({ from_close: 'Close → here', to_close: 'here → Close' }[r.direction] || short(r.direction)) },
     { label: 'Action', value: (r) => short(r.action) }, { label: 'Field', value: (r) => short(r.field) },
     { label: 'Old', kind: 'value', value: (r) => short(r.old_value) }, { label: 'New', kind: 'value', value: (r) => short(r.new_value) },
-    { label: 'Cause', kind: 'value', value: (r) => causeText(r.cause) },
+    { label: 'Because', kind: 'value', value: (r) => r.because ? short(r.because) : causeText(r.cause) },
   ] },
   runs: { empty: 'No run yet.', columns: [
     { label: 'Started', kind: 'time', value: (r) => when(r.started_at) }, { label: 'Connection', value: (r) => short(r.connection) },
@@ -187,7 +188,8 @@ function drawStatus(s) {
 }
 
 async function get(path) {
-  const answer = await fetch('/api/' + path, { credentials: 'same-origin', cache: 'no-store' });
+  // The origin alone: a page whose address holds a user and the token may not fetch relative addresses.
+  const answer = await fetch(location.origin + '/api/' + path, { credentials: 'same-origin', cache: 'no-store' });
   if (answer.status === 401) throw new Error('The admin token is no longer accepted: load the page again.');
   if (!answer.ok) throw new Error('The worker answers ' + answer.status + ' for ' + path + '.');
   return answer.json();

@@ -58,6 +58,9 @@ func (s *session) eraseRecord(ctx context.Context, m member, r store.RecordItem)
 			return err
 		}
 		defer client.CloseIdle()
+		if err := s.mayWrite(ctx, m, client); err != nil {
+			return err
+		}
 		if err := client.DeleteRaw(ctx, r.ObjectType, *r.CloseID); err != nil && !errors.Is(err, closeapi.ErrNotFound) {
 			return s.refused(fmt.Errorf("not erased: Close did not delete it: %w", err))
 		}

@@ -45,6 +45,21 @@ func (o *options) mayWrite(ctx context.Context, cfg *config.Config, client *clos
 	return nil
 }
 
+// mayWrite is the same for a command that has the database at hand: a copy of
+// the database that was bound is refused, too.
+func (s *session) mayWrite(ctx context.Context, m member, client *closeapi.Client) error {
+	me, err := client.Me(ctx)
+	if err != nil {
+		return s.refused(err)
+	}
+	cn := &conn{}
+	cn.identify(me)
+	if err := m.CheckBinding(ctx, cn.orgID); err != nil {
+		return fmt.Errorf("nothing is written: %w", err)
+	}
+	return nil
+}
+
 // boundTo looks into the database that is there; an embedded one that was never
 // started is not made for it.
 func (o *options) boundTo(ctx context.Context, cfg *config.Config, c config.Connection) (organization string, known bool, err error) {

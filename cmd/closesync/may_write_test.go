@@ -32,12 +32,15 @@ func TestFault_A38_NoCommandWritesToAnotherOrganization(t *testing.T) {
 	base := strings.TrimSuffix(other.Start(t), "/")
 	require.NotEqual(t, w.close.OrganizationID(), other.OrganizationID())
 	w.env = append(append([]string{}, own...), "CLOSE_BASE_URL="+base, "CLOSE_API_KEY="+other.Key())
-	for _, args := range writes {
+	w.env = append(w.env, "CLOSESYNC_PUBLIC_URL=https://sync.example.com")
+	rows := w.value("SELECT count(*)::text FROM crm.leads")
+	for _, args := range append(writes, []string{"erase", "--yes", lead}, []string{"webhook", "ensure"}, []string{"webhook", "rotate"}, []string{"webhook", "delete"}) {
 		got := w.run(args...)
 		require.Equal(t, 1, got.code, "%v", args)
 		require.Contains(t, got.err, "nothing is written", "%v", args)
 		require.Contains(t, got.err, other.OrganizationID(), "%v", args)
 	}
+	require.Equal(t, rows, w.value("SELECT count(*)::text FROM crm.leads"))
 	for _, r := range other.Requests() {
 		require.Equal(t, "GET", r.Method, "%s", r.Path)
 	}

@@ -59,6 +59,9 @@ func (s *session) subscribe(ctx context.Context, m member, do func(context.Conte
 		return "", err
 	}
 	defer client.CloseIdle()
+	if err := s.mayWrite(ctx, m, client); err != nil {
+		return "", err
+	}
 	alone := false
 	err = oneSubscriber(ctx, m.Store, func() error {
 		alone = true

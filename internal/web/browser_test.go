@@ -182,6 +182,7 @@ func TestDashboard_OpenedWithTheTokenInTheAddress(t *testing.T) {
 	})))
 	t.Cleanup(func() { _ = stop() })
 	open(ctx, t, "http://any:opensesame@"+addr+"/")
+	require.Equal(t, "http://"+addr+"/jobs/", value[string](ctx, t, `document.querySelector('nav a').href`))
 	require.True(t, value[bool](ctx, t, `document.getElementById('banner').hidden`))
 	require.Zero(t, bad.Load())
 }

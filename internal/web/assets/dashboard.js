@@ -216,6 +216,9 @@ async function refresh() {
   $('updated').textContent = 'as of ' + lastGood.toLocaleTimeString();
 }
 
+// Nor do the pages behind links work when opened so.
+for (const a of document.querySelectorAll('a[href^="/"]')) a.href = location.origin + a.getAttribute('href');
+
 async function loop() {
   if (!document.hidden) await refresh().catch((e) => trouble(String(e.message || e)));
   setTimeout(loop, 2000);

@@ -24,6 +24,7 @@ type resyncOptions struct {
 
 // resyncResult is what resync --json prints.
 type resyncResult struct {
+	ID         string  `json:"id"` // the connection's name
 	Connection string  `json:"connection"`
 	Seen       int64   `json:"seen"`
 	Waited     bool    `json:"waited"`
@@ -101,7 +102,7 @@ func (r *resyncOptions) compare(ctx context.Context, a *app, what []string) erro
 
 func (r *resyncOptions) one(ctx context.Context, a *app, c *conn, what []string) (resyncResult, error) {
 	started := time.Now()
-	result := resyncResult{Connection: c.name, Waited: !r.noWait && r.wait}
+	result := resyncResult{ID: c.name, Connection: c.name, Waited: !r.noWait && r.wait}
 	if !result.Waited {
 		return result, a.ask(ctx, c, what)
 	}

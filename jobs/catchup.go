@@ -18,7 +18,7 @@ func (w *Worker) catchUp(ctx context.Context, c Connection) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	_, err = river.ClientFromContext[tx](ctx).InsertMany(ctx, list)
+	_, err = w.client.InsertMany(ctx, list)
 	return err
 }
 

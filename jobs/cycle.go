@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 
 	"github.com/riverqueue/river"
 )
@@ -32,8 +33,18 @@ func (w *cycleWorker) Work(ctx context.Context, job *river.Job[CycleArgs]) error
 		return err
 	}
 	w.awake.Store(false)
-	if _, err = c.Engine.Run(ctx); err != nil {
+	if err = w.work(ctx, c); err != nil {
 		w.log.Warn("a cycle ended early; its records are tried again", "connection", c.Name, "error", err)
 	}
 	return translate(err)
+}
+
+// work works off what is due. A table that was emptied is filled by a job of its
+// own, which may take as long as it takes.
+func (w *Worker) work(ctx context.Context, c Connection) error {
+	_, err := c.Engine.Run(ctx)
+	if c.Engine.Emptied() {
+		err = errors.Join(err, w.catchUp(ctx, c))
+	}
+	return err
 }

@@ -146,16 +146,20 @@ func (a *app) once(ctx context.Context, c *conn, resync []string, audit cron.Sch
 			return err
 		}
 	}
-	overdue, err := c.engine.Overdue(ctx, audit.Next)
-	if err != nil {
-		return err
-	}
-	if len(overdue) > 0 {
-		if err := c.engine.Audit(ctx, overdue, nil); err != nil {
+	for {
+		overdue, err := c.engine.Overdue(ctx, audit.Next)
+		if err != nil {
+			return err
+		}
+		if len(overdue) > 0 {
+			if err := c.engine.Audit(ctx, overdue, nil); err != nil {
+				return err
+			}
+		}
+		if err := c.settle(ctx); err != nil || !c.engine.Emptied() {
 			return err
 		}
 	}
-	return c.settle(ctx)
 }
 
 // settle cycles until nothing is due, waiting for what comes due soon.

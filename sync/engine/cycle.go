@@ -20,14 +20,9 @@ func (e *Engine) Run(ctx context.Context) (int, error) {
 		if err := e.tryVerify(ctx); err != nil {
 			return total, err
 		}
-		absorbed, truncated, err := e.Local.Absorb(ctx, 2000)
+		absorbed, err := e.absorb(ctx)
 		if err != nil {
 			return total, err
-		}
-		if len(truncated) > 0 {
-			if err := e.refill(ctx); err != nil {
-				return total, err
-			}
 		}
 		n, err := e.Cycle(ctx)
 		total += n
@@ -40,14 +35,20 @@ func (e *Engine) Run(ctx context.Context) (int, error) {
 	}
 }
 
-// refill fills truncated tables by pages: the marks alone would do it too, at a
-// GET a record. The first load, while it runs, goes on by itself.
-func (e *Engine) refill(ctx context.Context) error {
-	if loading, err := e.notLoaded(ctx); err != nil || len(loading) > 0 {
-		return err
+// absorb takes captured changes in. For a table that was truncated a full
+// compare is owed, which fills it by pages: the marks alone do it too, at a GET a
+// record.
+func (e *Engine) absorb(ctx context.Context) (int, error) {
+	n, truncated, err := e.Local.Absorb(ctx, 2000)
+	if len(truncated) > 0 {
+		e.emptied.Store(true)
 	}
-	return e.Audit(ctx, nil, nil)
+	return n, err
 }
+
+// Emptied reports, once, that tables were found truncated: the compare that is
+// owed for them should begin soon.
+func (e *Engine) Emptied() bool { return e.emptied.Swap(false) }
 
 // Cycle claims a batch of dirty records and brings each one's sides together.
 func (e *Engine) Cycle(ctx context.Context) (int, error) {

@@ -20,6 +20,8 @@ type Local interface {
 	Release(ctx context.Context, claims []*Claim, delay time.Duration) error
 	// Restless tells which of the claimed records were changed here again since.
 	Restless(ctx context.Context, claims []*Claim) (map[int64]bool, error)
+	// Absorb turns up to n captured changes into marks. A full compare is owed
+	// for the types that were truncated.
 	Absorb(ctx context.Context, n int) (count int, truncated []string, err error)
 	Accept(ctx context.Context, source string, events []Event) (fresh int, err error)
 	Bodies(ctx context.Context, rows []int64) (map[int64][]byte, error)
@@ -231,6 +233,7 @@ type Engine struct {
 	markers   markers
 	pace      pace
 	doubt     atomic.Bool // a custom field may have been removed: look
+	emptied   atomic.Bool // see Emptied
 }
 
 // New makes an Engine.

@@ -88,21 +88,11 @@ func (r *round) mayCreate() bool {
 
 // absorbAll makes a record of every row that was captured.
 func (e *Engine) absorbAll(ctx context.Context) error {
-	emptied := false
 	for {
-		n, truncated, err := e.Local.Absorb(ctx, 2000)
-		if err != nil {
+		if n, err := e.absorb(ctx); err != nil || n == 0 {
 			return err
 		}
-		emptied = emptied || len(truncated) > 0
-		if n == 0 {
-			break
-		}
 	}
-	if emptied {
-		return e.Local.Owe(ctx, wanted(e, nil))
-	}
-	return nil
 }
 
 // recall links rows without a Close id to the records that they were created

@@ -23,7 +23,7 @@ type hint struct {
 }
 
 // Absorb turns up to n captured changes into dirty marks and says how many
-// there were and which tables were truncated.
+// there were and which tables were truncated, for which a full compare is owed.
 func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []string, err error) {
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		truncated = nil
@@ -47,8 +47,10 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 			return err
 		}
 		count = len(hints)
-		truncated, err = s.takeHints(ctx, tx, hints)
-		return err
+		if truncated, err = s.takeHints(ctx, tx, hints); err != nil || len(truncated) == 0 {
+			return err
+		}
+		return s.owe(ctx, tx, truncated)
 	})
 	if err != nil {
 		return 0, nil, fmt.Errorf("store.Absorb: %w", err)

@@ -3,9 +3,13 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"closesync/migrations"
 )
 
 const sweepInterval = 200 * time.Millisecond
@@ -59,7 +63,7 @@ func (w *Worker) cycleOnce(ctx context.Context, name string) {
 	defer cancel()
 	c, err := w.connection(ctx, name)
 	if err == nil {
-		_, err = c.Engine.Run(ctx)
+		err = w.work(ctx, c)
 	}
 	if err != nil && ctx.Err() == nil {
 		w.log.Debug("a cycle of a local change ended early; its records are tried again", "connection", name, "error", err)
@@ -79,13 +83,40 @@ func (w *Worker) wakeAll(ctx context.Context) {
 	}
 }
 
+// dueSQL names the connections for which something is due, unless a cycle waits
+// in the queue already, and says whether it is a change that was captured.
+const dueSQL = `
+SELECT name, hints FROM (
+    SELECT c.name,
+        EXISTS (SELECT FROM closesync.outbox o JOIN closesync.first_loads f ON f.connection = o.connection AND f.object_type = o.object_type
+            WHERE o.connection = c.id) AS hints,
+        (SELECT greatest(not_before, lease_until) FROM closesync.dirty WHERE connection = c.id
+            ORDER BY greatest(not_before, lease_until) LIMIT 1) <= closesync.clock() AS marks
+    FROM closesync.connections c WHERE c.name = ANY ($1)) v
+WHERE (hints OR marks) AND NOT EXISTS (SELECT FROM ` + migrations.RiverSchema + `.river_job j
+    WHERE j.state IN ('available', 'scheduled') AND j.kind = 'cycle' AND j.args ->> 'connection' = v.name)`
+
+// sweep wakes cycles for what is due. Marks of a type whose table is gone wait
+// for it.
 func (w *Worker) sweep(ctx context.Context) {
-	var due bool
-	err := w.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.outbox) OR EXISTS (
-		SELECT FROM closesync.dirty WHERE not_before <= closesync.clock() AND lease_until < closesync.clock())`).Scan(&due)
-	if err == nil && due {
+	rows, err := w.pool.Query(ctx, dueSQL, slices.Collect(maps.Keys(w.byName)))
+	if err != nil {
+		return
+	}
+	due := map[string]bool{}
+	var name string
+	var hints bool
+	if _, err := pgx.ForEachRow(rows, []any{&name, &hints}, func() error {
+		due[name] = hints
+		return nil
+	}); err != nil {
+		return
+	}
+	for name, hints := range due {
 		w.awake.Store(false)
-		w.wakeAll(ctx)
+		if wait, marks, err := w.byName[name].Engine.Local.NextDue(ctx); hints || err == nil && marks && wait == 0 {
+			_, _ = w.client.Insert(ctx, CycleArgs{name}, nil) // the next sweep tries again
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,9 @@ type closeSide struct {
 
 func (o *options) askClose(ctx context.Context, needed bool) (*closeSide, error) {
 	k := &closeSide{options: o, fields: map[string][]closeapi.CustomFieldDef{}, marker: map[string]string{}}
-	cfg, err := config.Load(config.Source{Environ: o.environ, ReadFile: func(string) ([]byte, error) { return nil, fs.ErrNotExist }})
+	// The file that the environment names is the one to be written, or not ours.
+	environ := slices.DeleteFunc(slices.Clone(o.environ), func(e string) bool { return strings.HasPrefix(e, "CLOSESYNC_CONFIG=") })
+	cfg, err := config.Load(config.Source{Environ: environ, ReadFile: func(string) ([]byte, error) { return nil, fs.ErrNotExist }})
 	if err == nil && cfg.Connections[0].APIKey.IsZero() {
 		err = usageError("%s", noKey(cfg.Connections[0]))
 	}

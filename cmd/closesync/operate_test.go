@@ -215,6 +215,14 @@ func TestMappingInit(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), "close: custom.cf_")
 	require.Equal(t, 1, w.run("mapping", "init", "--config", file).code, "it overwrites nothing")
+
+	named := filepath.Join(t.TempDir(), "named.yaml")
+	w.env = append(w.env, "CLOSESYNC_CONFIG="+named)
+	got := w.run("mapping", "init")
+	require.Zero(t, got.code, got.err)
+	require.NotContains(t, got.err, "left out", "the file that is to be written is not read")
+	require.FileExists(t, named)
+	w.env = w.env[:len(w.env)-1]
 	require.Equal(t, w.run("mapping", "show", "--json").out, w.run("mapping", "show", "--json", "--config", file).out, "it says what holds anyway")
 }
 

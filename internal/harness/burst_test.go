@@ -163,3 +163,16 @@ func TestPush_OptimisticLooksWhereTheBaseIsInDoubt(t *testing.T) {
 	require.NotEmpty(t, w.conflict(lead, "field"), "the edit in Close is not lost silently")
 	w.rest()
 }
+
+// A base does not hold what is empty: it is no reading of a field that is filled
+// here for the first time.
+func TestPush_OptimisticFillsAnEmptyField(t *testing.T) {
+	w := world(t, func(o *Options) { o.Engine = func(e *engine.Options) { e.Optimistic = true } })
+	id, err := w.Close.Create("lead", map[string]any{"name": "Without a description"})
+	require.NoError(t, err)
+	w.all()
+	w.describe(id, "The first one")
+	w.Settle()
+	require.Equal(t, "The first one", w.field(id, "description"))
+	w.rest()
+}

@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"closesync/internal/testdb"
+	"closesync/mapping"
 	"closesync/migrations"
+	"closesync/sync/store"
 )
 
 // start is the instant at which every scenario begins, by the database's clock.
@@ -60,7 +62,25 @@ func prepare(ctx context.Context, dsn string) error {
 	if err := migrations.Up(ctx, pool); err != nil {
 		return err
 	}
+	if err := equip(ctx, pool); err != nil {
+		return err
+	}
 	_, err = pool.Exec(ctx, virtualClock+watchers)
+	return err
+}
+
+// equip makes the triggers, which a worker's first start would make otherwise:
+// the first scenario of a lane is to be like all others.
+func equip(ctx context.Context, pool *pgxpool.Pool) error {
+	objects, problems := mapping.Bind(nil)
+	if len(problems) > 0 {
+		return fmt.Errorf("mapping: %v", problems)
+	}
+	s, err := store.Open(ctx, store.Options{Pool: pool, Connection: "default", Objects: objects})
+	if err != nil {
+		return err
+	}
+	_, err = s.EnsureTriggers(ctx)
 	return err
 }
 
@@ -110,7 +130,7 @@ SELECT string_agg(sql, ' ') FROM (
 
 const resetConnection = `
 UPDATE closesync.connections SET organization_id = NULL, system_identifier = NULL, database_name = NULL, bound_at = NULL, catalogue = '{}',
-  webhook = '{}', last_delivery_at = NULL, pause_to_close = false, pause_from_close = false, api_error = NULL, api_checked_at = NULL;`
+  webhook = '{}', key_seal = NULL, last_delivery_at = NULL, pause_to_close = false, pause_from_close = false, api_error = NULL, api_checked_at = NULL;`
 
 func (l *Lane) planReset() error {
 	var tables string

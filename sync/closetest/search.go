@@ -209,7 +209,8 @@ func (s *Server) appendHit(out, scratch []byte, v *version, w *fieldSet) ([]byte
 		return true
 	})
 	if v.rec.kind == kindLead {
-		for kind, name := range plural {
+		for _, kind := range []string{kindContact, kindOpportunity, kindTask} {
+			name := plural[kind]
 			if w.names[name] {
 				out = s.appendChildren(put(out, `,"`, name, `":`), v.rec, kind)
 			}

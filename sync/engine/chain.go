@@ -40,10 +40,25 @@ func chain(o *mapping.Object, st *State, events []mapping.Event) (Reading, bool)
 	}
 	if last.Remote.Record == nil {
 		// Every event was seen already.
+		if fillsEmpty(o, st) {
+			return last, false
+		}
 		last = Reading{Remote: mapping.Remote{Type: st.Type, ID: st.CloseID, Version: st.Version, Record: st.Base.Clone()}}
 		return last, st.Base != nil
 	}
 	return last, true
+}
+
+// fillsEmpty reports whether the row has a value where the base has none. A base
+// does not tell an empty field from one that it never saw: it stands for no
+// reading of such a field.
+func fillsEmpty(o *mapping.Object, st *State) bool {
+	for name, v := range st.Local.Record {
+		if _, mapped := o.Field(name); mapped && !v.IsNull() && st.Base.Get(name).IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 // agrees reports whether a record holds what the base does. Close's times have

@@ -60,8 +60,11 @@ func (w *writing) deleteParents(ctx context.Context, t *table, keys []string) er
 	if err := w.deleteRows(ctx, w.tx, t, keys); err != nil {
 		return err
 	}
-	for objectType, list := range children {
-		if err := w.afterCascade(ctx, w.table(objectType), list); err != nil {
+	for _, objectType := range mapping.Types() {
+		if len(children[objectType]) == 0 {
+			continue
+		}
+		if err := w.afterCascade(ctx, w.table(objectType), children[objectType]); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -57,6 +59,8 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]*engin
 		_ = json.Unmarshal([]byte(cause), &c.Cause)
 		claims = append(claims, &c)
 	}
+	// An UPDATE returns rows in the order of their pages.
+	slices.SortFunc(claims, func(a, b *engine.Claim) int { return cmp.Compare(a.RecordID, b.RecordID) })
 	return claims, rows.Err()
 }
 

@@ -75,6 +75,7 @@ func (c *Client) through(ctx context.Context, g *gate, k *call, attempt int) (*R
 	}
 	start := c.opt.Now()
 	r, header, err := c.attempt(ctx, k)
+	g.landed()
 	end := c.opt.Now()
 	var wait time.Duration
 	if header != nil {

@@ -37,6 +37,7 @@ type gate struct {
 	remaining float64
 	window    time.Duration // longest reset seen: the window's length, guessed
 	resetAt   time.Time
+	flying    int // requests sent and not answered
 
 	// pace is the limiter in front; it counts only while share < 1 or the
 	// window runs low.
@@ -149,12 +150,13 @@ func (g *gate) readyIn(now time.Time, ahead int) time.Duration {
 }
 
 // rollOver starts the next window when the known one is over. What it holds
-// is a guess that the next answer corrects.
+// is a guess that the next answer corrects. What is under way may arrive in the
+// new one.
 func (g *gate) rollOver(now time.Time) {
 	if now.Before(g.resetAt) {
 		return
 	}
-	g.remaining = g.limit
+	g.remaining = g.limit - float64(g.flying)
 	g.resetAt = now.Add(max(g.window, minReset))
 	g.share = min(1, g.share+regainShare)
 }
@@ -174,6 +176,7 @@ func (g *gate) setPace(now time.Time, budget float64) {
 
 // take books one request. The caller holds mu and has seen readyIn <= 0.
 func (g *gate) take(now time.Time) ticket {
+	g.flying++
 	if g.known {
 		g.remaining--
 		if g.pace.Limit() != rate.Inf {
@@ -187,9 +190,17 @@ func (g *gate) take(now time.Time) ticket {
 func (g *gate) giveBack() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.flying--
 	if g.known {
 		g.remaining = min(g.remaining+1, g.limit)
 	}
+}
+
+// landed: a request was answered, or never will be.
+func (g *gate) landed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.flying--
 }
 
 // succeeded learns from an answer that was not a 429.
@@ -219,7 +230,8 @@ func (g *gate) learn(h rateHeader, now time.Time) {
 			g.resetAt = resetAt
 		}
 	} else {
-		g.remaining = h.remaining
+		// Those under way may not be in their count, which it cannot tell.
+		g.remaining = h.remaining - float64(g.flying)
 		g.resetAt = resetAt
 	}
 	if g.limit != h.limit {

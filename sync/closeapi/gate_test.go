@@ -1,0 +1,39 @@
+package closeapi
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sent counts the requests that a gate lets through now.
+func sent(g *gate, now time.Time) (n int) {
+	for n < 1000 && g.readyIn(now, 0) <= 0 {
+		g.take(now)
+		n++
+	}
+	return n
+}
+
+// What is under way when a window begins may be counted in it by Close.
+func TestFault_A1_RequestsUnderWayCountInTheNewWindow(t *testing.T) {
+	t.Parallel()
+	g := newGate("x", 0)
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	require.Equal(t, 1000, sent(g, now), "no limit is known")
+	for range 992 {
+		g.landed()
+	}
+	// Eight are under way when the first of them tells of a limit.
+	g.landed()
+	g.succeeded(ticket{}, rateHeader{limit: 20, remaining: 19, reset: time.Second, hasReset: true}, now)
+	require.LessOrEqual(t, sent(g, now)+8, 20)
+	for g.flying > 3 {
+		g.landed()
+	}
+	// Three of that window are late.
+	now = now.Add(time.Second)
+	require.Positive(t, sent(g, now))
+	require.LessOrEqual(t, g.flying, 20)
+}

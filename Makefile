@@ -31,9 +31,13 @@ demo: build postgres ## Run against the built-in imitation of Close, data under 
 postgres: ## Make sure that Postgres server binaries are on this machine
 	@scripts/install-postgres.sh
 
+# Tests of great numbers, which run without the race detector.
+HEAVY := ^TestFault_(A23_More|A24_More|A40_|B25_|C28_|D1_)
+
 .PHONY: test
-test: postgres ## Run every test with the race detector
-	CGO_ENABLED=1 go test -race -parallel 4 -timeout $(TEST_TIMEOUT) ./...
+test: postgres ## Run every test, with the race detector but for the heavy ones
+	HEAVY='$(HEAVY)' CGO_ENABLED=1 go test -race -parallel 4 -timeout $(TEST_TIMEOUT) ./...
+	go test -parallel 4 -timeout $(TEST_TIMEOUT) -run '$(HEAVY)' ./internal/harness
 
 .PHONY: test-short
 test-short: ## Run the tests without the race detector, for the edit loop

@@ -37,6 +37,7 @@ func (w *World) oneCycle() {
 }
 
 func TestFault_A40_ABulkEditIsCoalescedByRecord(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := flooded(t, 140)
 	require.Equal(t, "1000", w.Get("SELECT count(*) FROM closesync.dirty"), "a record has one mark, however many events")
@@ -48,6 +49,7 @@ func TestFault_A40_ABulkEditIsCoalescedByRecord(t *testing.T) {
 }
 
 func TestFault_A40_EditsOfPeopleDoNotWaitBehindIt(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := flooded(t, 1401)
 	contact, opportunity := w.ids("contact")[7], w.ids("opportunity")[9]
@@ -66,6 +68,7 @@ func TestFault_A40_EditsOfPeopleDoNotWaitBehindIt(t *testing.T) {
 // A flood that is no bulk edit, as after an outage, or one of edits made here,
 // leaves the other side its share too.
 func TestFault_A40_EachSideHasItsShare(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := New(t, Options{Close: closetest.Options{Seed: 1402, Leads: flood}})
 	w.Load()

@@ -122,6 +122,7 @@ func TestFault_A25_CursorsRefusedOnTheWayToPostgres(t *testing.T) {
 
 // More records of one moment than a search yields are read by their other date.
 func TestFault_A23_MoreHitsThanASearchYieldsReachPostgres(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	const n = 10_300
 	w, clock := atOneInstant(t, 123, n, "lead")
@@ -139,6 +140,7 @@ func TestFault_A23_MoreHitsThanASearchYieldsReachPostgres(t *testing.T) {
 }
 
 func TestFault_A24_MoreToSkipThanAListAllowsReachesPostgres(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w, clock := atOneInstant(t, 124, 700, "opportunity")
 	w.Load()

@@ -79,6 +79,7 @@ func TestFault_B24_RotationUnderLoadLosesNothing(t *testing.T) {
 }
 
 func TestFault_B25_BacklogAfterAnOutage(t *testing.T) {
+	heavy(t)
 	const n = 5000
 	h := hook(t, nil)
 	lead := h.lead(0)

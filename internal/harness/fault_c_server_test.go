@@ -224,6 +224,7 @@ func TestFault_C13_ReadOnly(t *testing.T) {
 // TestFault_C28_OneTransactionOverManyRows: however often each was changed, it
 // is sent once.
 func TestFault_C28_OneTransactionOverManyRows(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	const n = 1500
 	w := New(t, Options{})

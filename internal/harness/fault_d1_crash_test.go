@@ -87,6 +87,7 @@ func TestFault_D1_KilledWhileFollowingAnEdit(t *testing.T) {
 }
 
 func TestFault_D1_KilledWhileFollowingACreate(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1102)
 	w.told(t, w.Crashes(Story{Name: "create in Close",
@@ -102,6 +103,7 @@ func TestFault_D1_KilledWhileFollowingACreate(t *testing.T) {
 }
 
 func TestFault_D1_KilledWhileFollowingADelete(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1103)
 	var gone string
@@ -130,6 +132,7 @@ func (w *World) family(n int) string {
 }
 
 func TestFault_D1_KilledWhileFollowingAMerge(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1104)
 	into := w.ids("lead")[0]
@@ -155,6 +158,7 @@ func (w *World) journalled(action, id, value string) string {
 }
 
 func TestFault_D1_KilledWhilePushingACreate(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1106)
 	leads, contacts := len(w.ids("lead")), len(w.ids("contact"))
@@ -185,6 +189,7 @@ func TestFault_D1_KilledWhilePushingACreate(t *testing.T) {
 }
 
 func TestFault_D1_KilledWhilePushingADelete(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1107)
 	var gone string
@@ -206,6 +211,7 @@ func TestFault_D1_KilledWhilePushingADelete(t *testing.T) {
 
 // What nobody reported is found by a search.
 func TestFault_D1_KilledWhileSearching(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1109)
 	lead := w.ids("lead")[1]
@@ -228,6 +234,7 @@ func TestFault_D1_KilledWhileSearching(t *testing.T) {
 
 // The start itself: the binding, the triggers, the catalogue.
 func TestFault_D1_KilledWhileStarting(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := stage(t, 1111)
 	leads := w.ids("lead")
@@ -249,6 +256,7 @@ func TestFault_D1_KilledWhileStarting(t *testing.T) {
 
 // The first load, from nothing.
 func TestFault_D1_KilledDuringTheFirstLoad(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := New(t, Options{Close: closetest.Options{Seed: 1112, Leads: 30}})
 	empty := "TRUNCATE closesync.records, closesync.dirty, closesync.outbox, closesync.checkpoints, closesync.inbox, closesync.run_log, crm.leads CASCADE; UPDATE closesync.first_loads SET staged = false, matched_at = NULL, loaded_at = NULL"

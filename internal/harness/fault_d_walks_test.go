@@ -38,7 +38,7 @@ func (w *World) leading(after func(n int64) error) (*engine.Engine, *pages) {
 	return engine.New(o), p
 }
 
-const walkLeads = 1500 // several windows of several pages
+const walkLeads = 800 // several windows of several pages
 
 func TestFault_D6_AnotherLeaderGoesOnWithTheWalk(t *testing.T) {
 	t.Parallel()

@@ -141,14 +141,22 @@ func (w *World) recOfCall(kind, id, body string) *rec {
 		return nil
 	}
 	for _, r := range w.recs { // its first value was edited before it was sent
-		for _, x := range r.writes {
-			f, ok := specOf(kind, x.field)
-			if ok && r.Type == kind && x.token != 0 && strings.Contains(body, f.mark(x.token)) {
-				return r
-			}
+		if r.Type == kind && slices.ContainsFunc(r.writes, func(x *write) bool { return x.marks(body) }) {
+			return r
+		}
+	}
+	for _, r := range w.recs { // or emptied
+		if r.Type == kind && slices.ContainsFunc(r.writes, func(x *write) bool { return x.side == Local && x.do == "clear" }) {
+			return r
 		}
 	}
 	return nil
+}
+
+// marks reports whether a text holds the token of a write.
+func (x *write) marks(text string) bool {
+	f, ok := specOf(x.rec.Type, x.field)
+	return ok && x.token != 0 && strings.Contains(text, f.mark(x.token))
 }
 
 func (w *World) checkSent(r *rec, q request) {

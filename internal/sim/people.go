@@ -62,10 +62,26 @@ func (w *World) findInClose(r *rec) string {
 		raw, err := json.Marshal(b.Fields[w.closeName(r.Type, f.name)])
 		if err == nil && strings.Contains(string(raw), f.mark(r.birth)) {
 			r.closeID = b.ID
-			break
+			return r.closeID
 		}
 	}
+	r.closeID = w.foundByEdit(r)
 	return r.closeID
+}
+
+// foundByEdit is the id of a record whose first value was replaced before it was
+// sent: what carries a later one of its tokens is it.
+func (w *World) foundByEdit(r *rec) string {
+	for _, b := range w.Close.Census() {
+		if b.Kind != r.Type {
+			continue
+		}
+		raw, err := json.Marshal(b.Fields)
+		if err == nil && slices.ContainsFunc(r.writes, func(x *write) bool { return x.marks(string(raw)) }) {
+			return b.ID
+		}
+	}
+	return ""
 }
 
 // closeFamily is the deletion of a record, with those of the records that Close

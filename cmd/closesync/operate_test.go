@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -299,4 +301,27 @@ func TestConnections(t *testing.T) {
 	require.Contains(t, got.out, w.close.OrganizationID())
 	w.env = append(w.env, "CLOSE_API_KEY=api_wrong.key")
 	require.Equal(t, 1, w.run("connection", "test").code)
+}
+
+// What comes in between the look that found it idle and the answer is waited
+// for, too.
+func TestWaitIdle_AnswersWhatItSaw(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	require.Zero(t, w.run("run", "--once").code)
+	ctx, stop := context.WithCancel(t.Context())
+	var flips sync.WaitGroup
+	flips.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = w.pool.Exec(ctx, "INSERT INTO closesync.dirty (record_id, connection, cause) SELECT id, connection, '{}' FROM closesync.records LIMIT 1 ON CONFLICT DO NOTHING")
+			_, _ = w.pool.Exec(ctx, "DELETE FROM closesync.dirty")
+		}
+	})
+	for range 5 {
+		got := w.run("status", "--json", "--wait-idle", "30s")
+		require.Zero(t, got.code, "%s %s", got.out, got.err)
+		require.Equal(t, true, decode[map[string]any](t, got)["idle"])
+	}
+	stop()
+	flips.Wait()
 }

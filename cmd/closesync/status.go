@@ -68,6 +68,9 @@ func newStatusCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if !d.Idle && time.Now().Before(end) {
+			return errNotIdle // something came in between the two looks
+		}
 		if o.json {
 			err = printJSON(o, d)
 		} else {
@@ -84,7 +87,8 @@ func newStatusCommand(o *options) *cobra.Command {
 		}
 		for {
 			err := look(c, args)
-			if !comesYet(err) || !time.Now().Before(end) {
+			// Not idle at the end is said by one more look, which then is the last.
+			if !comesYet(err) || (!time.Now().Before(end) && !errors.Is(err, errNotIdle)) {
 				return err
 			}
 			select {

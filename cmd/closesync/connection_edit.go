@@ -47,10 +47,12 @@ func (o *options) connectionAdd() *cobra.Command {
 func (o *options) connectionRemove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Take a connection out of the config file", Args: cobra.ExactArgs(1),
-		Long: "Take a connection out of the config file. Rows and what closesync knows about them stay in the database.",
+		Long: "Take a connection out of the config file. Rows and what closesync knows about them stay in the database.\n" +
+			"So do the triggers closesync_capture and closesync_truncate on its tables: until they are dropped or another\n" +
+			"connection takes the tables over, changes of their rows are noted in closesync.outbox, where nobody takes them.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return o.editConfig(func(text []byte) ([]byte, error) { return removeConnection(text, args[0]) },
-				"connection "+args[0]+" is removed; its rows and their links stay in the database")
+				"connection "+args[0]+" is removed; its rows, their links and the capture triggers of its tables stay in the database")
 		},
 	}
 }

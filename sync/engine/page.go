@@ -135,6 +135,12 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 		st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause}
 		return
 	}
+	if st.Unanswered {
+		// The base does not hold yet what that write did: an edit made here since
+		// would be taken for old and what was sent for news of Close (fault S19).
+		st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause}
+		return
+	}
 	c := &Claim{RecordID: st.ID, Type: st.Type, Cause: cause}
 	_ = r.merge(r.Objects[st.Type], st, c, Reading{Remote: remote, Cause: cause}) // only a tally fails, and there is none
 	if st.Outcome == nil && c.Retry > 0 {

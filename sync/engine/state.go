@@ -71,6 +71,9 @@ type State struct {
 	// Landed: Base was moved to what a write without an answer is seen to have
 	// done, which is not saved yet.
 	Landed bool
+	// Unanswered: a write of ours to it has no answer yet; known without claims
+	// only.
+	Unanswered bool
 	// Refused: the outcome before this one was refused by Postgres; nothing goes
 	// into the row.
 	Refused *Refusal

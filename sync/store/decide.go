@@ -43,6 +43,11 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 			if err != nil {
 				return err
 			}
+			if len(b.Claims) == 0 {
+				if err := s.loadUnanswered(ctx, tx, states); err != nil {
+					return err
+				}
+			}
 			if b.Owners {
 				if err := s.loadOwners(ctx, tx, s.table(objectType), states); err != nil {
 					return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"closesync/sync/engine"
 )
@@ -30,4 +31,23 @@ func (s *Store) OpenWrites(ctx context.Context, recordIDs []int64) (map[int64][]
 		found[record] = append(found[record], o)
 	}
 	return found, rows.Err()
+}
+
+// loadUnanswered notes of which records updates or deletes have no answer yet.
+func (s *Store) loadUnanswered(ctx context.Context, q Querier, states []*engine.State) error {
+	var known []int64
+	for _, st := range states {
+		if st.ID != 0 && st.Base != nil {
+			known = append(known, st.ID)
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	list, err := idsOf(ctx, q, `SELECT DISTINCT record_id FROM closesync.intents
+		WHERE connection = $1 AND record_id = ANY ($2) AND action IN ('update', 'delete') AND state IN ('open', 'unknown')`, s.id, known)
+	for _, st := range states {
+		st.Unanswered = slices.Contains(list, st.ID)
+	}
+	return err
 }

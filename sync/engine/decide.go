@@ -20,6 +20,10 @@ func (r *round) decide(st *State, c *Claim) error {
 		}
 		st.Ended = append(st.Ended, Ended{Intent: open.Intent, State: "done", Problem: "its answer was lost; the record is linked"})
 	}
+	if st.Busy {
+		c.Retry = untilFree(c.Attempts)
+		return nil
+	}
 	if r.goesWith(st, c) {
 		return nil
 	}

@@ -120,6 +120,10 @@ func (r *round) decidePage(st *State, remote mapping.Remote, cause Cause, silent
 	if st.Status == Deleted || remote.ID == "" {
 		return // the search index may still show what is gone (fault A27)
 	}
+	if st.Busy {
+		st.Outcome = &Outcome{Mark: true, Fetch: true, After: untilFree(0), Cause: cause}
+		return
+	}
 	if len(st.Meets) > 0 && !st.Local.Exists { // it waits for a person
 		if st.rekeyed(r.Objects[st.Type], remote.Record) {
 			st.Outcome = &Outcome{Mark: true, Fetch: true, Cause: cause}

@@ -51,7 +51,7 @@ func (r *round) presume(ctx context.Context, claims []*Claim) ([]*Claim, error) 
 
 func (r *round) presumeOne(st *State, c *Claim) error {
 	c.Keep = true
-	if st.Base == nil || st.Mislabelled || len(st.Parked) > 0 || len(st.Absent) > 0 || r.gone[st.ID].Parent != nil || r.choices[st.ID] != nil || (st.Status != Synced && st.Status != Held) {
+	if st.Busy || st.Base == nil || st.Mislabelled || len(st.Parked) > 0 || len(st.Absent) > 0 || r.gone[st.ID].Parent != nil || r.choices[st.ID] != nil || (st.Status != Synced && st.Status != Held) {
 		return nil
 	}
 	paused, sure := r.resting(st)

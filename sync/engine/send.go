@@ -135,7 +135,7 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 		// What the answer brings to the row waits for the end of the pause.
 		c.Sleep = true
 	}
-	rest := late || now.Refused != nil
+	rest := late || now.Refused != nil || now.Busy
 	if rest {
 		plan = reconcile.Plan{Base: base}
 		out.Plan = plan
@@ -180,6 +180,7 @@ func (r *round) decideOne(ctx context.Context, st *State, c *Claim, decide func(
 				if refused != nil {
 					refused.soften(now)
 				}
+				now.spareRow()
 			}
 			return nil
 		})

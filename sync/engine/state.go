@@ -55,6 +55,9 @@ type State struct {
 	Unreadable string
 	// Mislabelled: the row's Close id was changed; it is put back.
 	Mislabelled bool
+	// Busy: somebody else has the row locked, so that it is as it was last
+	// committed, and nothing may be written to it.
+	Busy bool
 	// Creating are the creates of this type that are under way: an unknown
 	// record of Close may be the effect of one.
 	Creating Creating

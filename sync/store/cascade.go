@@ -30,7 +30,7 @@ func (w *writing) dependents(ctx context.Context, parent string, keys []string) 
 			if c.field.Kind != mapping.Reference || c.field.Parent != parent {
 				continue
 			}
-			rows, err := w.tx.Query(ctx, fmt.Sprintf("SELECT t.%[2]s::text, %[5]s FROM %[1]s t WHERE t.%[3]s = ANY ($1::text[]::%[4]s[]) ORDER BY t.%[2]s FOR UPDATE",
+			rows, err := w.tx.Query(ctx, fmt.Sprintf("SELECT t.%[2]s::text, %[5]s FROM %[1]s t WHERE t.%[3]s = ANY ($1::text[]::%[4]s[]) ORDER BY t.%[2]s FOR UPDATE NOWAIT",
 				t.name, t.key, c.name, c.cast, t.json()), keys)
 			if err != nil {
 				return nil, err

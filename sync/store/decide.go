@@ -20,7 +20,7 @@ import (
 // all in one transaction. decide may be called again if the transaction must
 // be; it does no I/O.
 func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.Present, []*engine.State) error) error {
-	err := s.tx(ctx, func(tx pgx.Tx) error {
+	err := s.repeated(ctx, lostRace, func(tx pgx.Tx) error {
 		if b.Lazy {
 			if err := lazily(ctx, tx); err != nil {
 				return err
@@ -223,7 +223,7 @@ func (w *writing) apply(ctx context.Context, objectType string, states []*engine
 	for _, st := range decided {
 		w.journal = append(w.journal, entries(st)...)
 	}
-	if err := w.writeRows(ctx, t, decided, parents); err != nil {
+	if err := w.hurried(ctx, func() error { return w.writeRows(ctx, t, decided, parents) }); err != nil {
 		return err
 	}
 	if err := w.writeRecords(ctx, decided); err != nil {
@@ -309,6 +309,9 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 			}
 			updates = append(updates, &rowWrite{st, st.LocalKey, rec, closes, o.Plan.LocalSet})
 		case reconcile.Delete:
+			if err := w.lockRow(ctx, t, st.LocalKey); err != nil {
+				return err
+			}
 			if o.Move != "" {
 				if err := w.move(ctx, t.object.Type, st, o.Move); err != nil {
 					return err
@@ -323,7 +326,7 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 			if w.now.FromClosePaused || ends(st) {
 				continue // a link's id goes to its row after the pause; an ended one never
 			}
-			if o.Untouched {
+			if o.Untouched || st.Busy {
 				continue
 			}
 			if st.Local.Exists && st.Unreadable == "" && (st.Mislabelled || (o.CloseID != "" && o.CloseID != st.CloseID)) {
@@ -351,6 +354,26 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 		return err
 	}
 	return w.setColumn(ctx, w.tx, t, t.object.CloseID, "NULL", unlinks)
+}
+
+// hurried has f wait no longer for users' locks than users are to wait for ours
+// (target T24): their foreign keys and unique keys may stand in the way.
+func (w *writing) hurried(ctx context.Context, f func() error) error {
+	if _, err := w.tx.Exec(ctx, "SET LOCAL lock_timeout = '40ms'"); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	_, err := w.tx.Exec(ctx, "SET LOCAL lock_timeout = '"+patience+"'")
+	return err
+}
+
+// lockRow makes sure that no child comes to a row which is about to be deleted:
+// a cascade would take it along unseen.
+func (w *writing) lockRow(ctx context.Context, t *table, key string) error {
+	_, err := w.tx.Exec(ctx, fmt.Sprintf("SELECT FROM %s WHERE %s = $1::text::%s FOR UPDATE NOWAIT", t.name, t.key, t.keyCast), key)
+	return err
 }
 
 // move re-points the children of a merged lead before its row goes.

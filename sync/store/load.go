@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -120,27 +121,44 @@ func deref[T any](p *T) T {
 	return *p
 }
 
-// loadRows reads and locks the rows of the states that have one.
+// loadRows reads the rows of the states that have one, and locks them. One that
+// somebody else has locked is not waited for, since others may wait for what is
+// locked here: it is read as it was last committed, and nothing is written to it.
 func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, states []*engine.State, xids map[*engine.State]int64) error {
 	t := s.table(objectType)
-	byKey := map[string]*engine.State{}
-	var keys []string
+	wanted := map[string]*engine.State{}
 	for _, st := range states {
 		if st.LocalKey != "" {
-			byKey[st.LocalKey] = st
-			keys = append(keys, st.LocalKey)
+			wanted[st.LocalKey] = st
 		}
 	}
-	if len(keys) == 0 {
+	if len(wanted) == 0 {
 		return nil
 	}
-	lock := "FOR UPDATE"
+	lock := "FOR NO KEY UPDATE SKIP LOCKED"
 	if s.rehearses {
 		lock = ""
 	}
+	if err := t.readRows(ctx, tx, wanted, xids, lock); err != nil {
+		return err
+	}
+	maps.DeleteFunc(wanted, func(_ string, st *engine.State) bool { return st.Local.Exists })
+	if len(wanted) > 0 && !s.rehearses {
+		if err := t.readRows(ctx, tx, wanted, xids, ""); err != nil {
+			return err
+		}
+		for _, st := range wanted {
+			st.Busy = st.Local.Exists
+		}
+	}
+	return s.resolveParents(ctx, tx, t, states)
+}
+
+// readRows fills in the rows of states by key.
+func (t *table) readRows(ctx context.Context, tx pgx.Tx, byKey map[string]*engine.State, xids map[*engine.State]int64, lock string) error {
 	rows, err := tx.Query(ctx, fmt.Sprintf(`
 		SELECT t.%[2]s::text, t.xmin::text::bigint, coalesce(t.%[4]s::text, ''), %[5]s FROM %[1]s t
-		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s %[6]s`, t.name, t.key, t.keyCast, t.closeID, t.json(), lock), keys)
+		WHERE t.%[2]s = ANY ($1::text[]::%[3]s[]) ORDER BY t.%[2]s %[6]s`, t.name, t.key, t.keyCast, t.closeID, t.json(), lock), keysOf(byKey))
 	if err != nil {
 		return err
 	}
@@ -163,10 +181,7 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 		}
 		st.Local = reconcile.Side{Exists: true, Record: rec}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return s.resolveParents(ctx, tx, t, states)
+	return rows.Err()
 }
 
 // record makes a Record of a row as table.json gives it. References hold local

@@ -189,10 +189,19 @@ func (s *Store) SetWorker(name string) { s.worker = name }
 // tx runs f in a transaction marked as the worker's own, so that the capture
 // triggers pass over its writes. Deadlocks, serialization failures and lost
 // races for a unique key are run again from the start.
+// What others hold is waited for briefly, and then tried again.
 func (s *Store) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return s.repeated(ctx, func(err error) bool { return lostRace(err) || Code(err) == "55P03" }, f)
+}
+
+// patience is how long a transaction waits for a lock: it may hold others
+// itself, for which users wait.
+const patience = "1s"
+
+func (s *Store) repeated(ctx context.Context, again func(error) bool, f func(tx pgx.Tx) error) error {
 	for attempt := 0; ; attempt++ {
 		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SELECT set_config('closesync.origin', 'worker:' || session_user, true)"); err != nil {
+			if _, err := tx.Exec(ctx, "SELECT set_config('closesync.origin', 'worker:' || session_user, true), set_config('lock_timeout', $1, true)", patience); err != nil {
 				return err
 			}
 			return f(tx)
@@ -222,9 +231,9 @@ func lazily(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// again reports whether a repetition may succeed. A unique key of a user's own
+// lostRace reports whether a repetition may succeed. A unique key of a user's own
 // table is no lost race: their rule refuses the row.
-func again(err error) bool {
+func lostRace(err error) bool {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return false

@@ -257,7 +257,8 @@ func (g *gate) refused(t ticket, h rateHeader, now time.Time, jitter float64) ti
 	}
 	wait := h.reset
 	if !h.hasReset {
-		wait = min(firstBackoff<<min(g.strikes-1, 10), maxReset)
+		// A late refusal may find that a success has cleared the strikes.
+		wait = min(firstBackoff<<min(max(g.strikes-1, 0), 10), maxReset)
 	}
 	// Jitter only ever adds: before the reset nothing may be sent.
 	wait += time.Duration(jitter * 0.1 * float64(wait))

@@ -37,3 +37,17 @@ func TestFault_A1_RequestsUnderWayCountInTheNewWindow(t *testing.T) {
 	require.Positive(t, sent(g, now))
 	require.LessOrEqual(t, g.flying, 20)
 }
+
+// A slow call is refused after the gate has opened again and let another call
+// through: no strike is left then to count the wait from.
+func TestGate_LateRefusalWithoutReset(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	g := newGate("GET lead", 0)
+	early, late := g.take(now), g.take(now)
+	silent := rateHeader{remaining: -1} // a 429 that names no time
+
+	require.Equal(t, firstBackoff, g.refused(early, silent, now, 0))
+	now = now.Add(firstBackoff)
+	g.succeeded(g.take(now), silent, now)
+	require.Equal(t, firstBackoff, g.refused(late, silent, now, 0))
+}

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -71,7 +72,9 @@ func (c *keyCache) fetch(ctx context.Context, connection string, now time.Time) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.entries) >= keysMost {
-		clear(c.entries) // all are fetched again on demand
+		// Guesses make room; a real name stays, or it would have to compete
+		// with them for its next lookup.
+		maps.DeleteFunc(c.entries, func(_ string, e keyEntry) bool { return e.unknown })
 	}
 	c.entries[connection] = e
 	return e, nil

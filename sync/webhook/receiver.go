@@ -104,16 +104,14 @@ func (r *Receiver) handle(req *http.Request) Outcome {
 	if r.refusals.spent(peer) {
 		return Outcome{Status: http.StatusTooManyRequests, Reason: "address"}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), r.opts.AckTimeout)
-	defer cancel()
-	out := r.receive(ctx, req)
+	out := r.receive(req)
 	if out.Status >= 400 && out.Status < 500 {
 		r.refusals.note(peer)
 	}
 	return out
 }
 
-func (r *Receiver) receive(ctx context.Context, req *http.Request) Outcome {
+func (r *Receiver) receive(req *http.Request) Outcome {
 	if req.Method != http.MethodPost {
 		return Outcome{Status: http.StatusMethodNotAllowed, Reason: "method"}
 	}
@@ -121,6 +119,9 @@ func (r *Receiver) receive(ctx context.Context, req *http.Request) Outcome {
 	if !ok {
 		return Outcome{Status: http.StatusNotFound, Reason: "connection"}
 	}
+	asked := r.opts.Now()
+	ctx, cancel := r.within(req, r.opts.AckTimeout)
+	defer cancel()
 	keys, err := r.keys.get(ctx, connection, keysFresh)
 	switch {
 	case errors.Is(err, ErrUnknownConnection):
@@ -128,13 +129,20 @@ func (r *Receiver) receive(ctx context.Context, req *http.Request) Outcome {
 	case err != nil:
 		return Outcome{Status: http.StatusServiceUnavailable, Reason: "keys"}
 	}
-	out := r.signed(ctx, req, connection, keys)
+	left := r.opts.AckTimeout - r.opts.Now().Sub(asked)
+	out := r.signed(req, connection, keys, left)
 	out.Connection = connection
 	return out
 }
 
-// signed reads and verifies the request of a known connection.
-func (r *Receiver) signed(ctx context.Context, req *http.Request, connection string, keys []SigningKey) Outcome {
+// within gives a context that outlives a sender who hangs up.
+func (r *Receiver) within(req *http.Request, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(req.Context()), d)
+}
+
+// signed reads and verifies the request of a known connection. What is left of
+// the AckTimeout begins after the body: its arrival is no time of ours.
+func (r *Receiver) signed(req *http.Request, connection string, keys []SigningKey, left time.Duration) Outcome {
 	if req.ContentLength > r.opts.MaxBody {
 		return r.tooLarge(req)
 	}
@@ -152,6 +160,8 @@ func (r *Receiver) signed(ctx context.Context, req *http.Request, connection str
 	case err != nil:
 		return Outcome{Status: http.StatusBadRequest, Reason: "read"}
 	}
+	ctx, cancel := r.within(req, left)
+	defer cancel()
 	signers := sig.verified(keys, body)
 	if len(signers) == 0 {
 		// The key may be newer than what we hold.

@@ -1,8 +1,10 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -160,5 +162,31 @@ func TestReceiver_GroupCommit(t *testing.T) {
 		require.Len(t, b.sink.all(), 100)
 		require.NoError(t, b.Stop(t.Context()))
 		require.Equal(t, 503, b.signed("default", delivery(event("ev_1"))).Code, "stopped")
+	})
+}
+
+// pausing gives nothing for a while, then the body.
+type pausing struct {
+	pause time.Duration
+	rest  io.Reader
+}
+
+func (p *pausing) Read(into []byte) (int, error) {
+	time.Sleep(p.pause) // of the test's bubble
+	p.pause = 0
+	return p.rest.Read(into)
+}
+
+func TestReceiver_SlowBodyIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		body := delivery(event("ev_1"))
+		ts, hash := Sign(b.key, body, b.now)
+		r := httptest.NewRequest(http.MethodPost, Prefix+"default", &pausing{8 * time.Second, bytes.NewReader(body)})
+		r.Header.Set("close-sig-timestamp", ts)
+		r.Header.Set("close-sig-hash", hash)
+		require.Equal(t, 200, b.do(r).Code)
+		require.Len(t, b.sink.all(), 1)
+		require.NoError(t, b.Stop(t.Context()))
 	})
 }

@@ -124,7 +124,7 @@ func (k *call) verdict(r *Response) error {
 		return newError(k.method, k.path, r.Status, r.Body)
 	case r.Status >= 300:
 		return k.unusable(r.Status, ReasonRedirect, redirectHost(r.Header), nil)
-	case len(r.Body) == 0 && !k.read:
+	case len(r.Body) == 0 && (!k.read || k.method == http.MethodHead):
 		return nil
 	case len(r.Body) == 0:
 		return k.unusable(r.Status, ReasonTruncated, "empty body", nil)

@@ -197,3 +197,11 @@ func TestQueriesName(t *testing.T) {
 	slices.Sort(names)
 	require.Equal(t, []string{"_cursor", "_limit", "action", "object_type"}, names)
 }
+
+func TestDo_HeadHasNoBody(t *testing.T) {
+	b := setup(t)
+	b.on("lead/lead_1/", answer(200, lead1))
+	r, err := b.Do(t.Context(), http.MethodHead, "/lead/lead_1/", nil, nil)
+	require.NoError(t, err)
+	require.Empty(t, r.Body)
+}

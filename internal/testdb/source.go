@@ -34,6 +34,9 @@ func current(ctx context.Context) (*server, error) {
 	return source, errSource
 }
 
+// way is a way to get a server.
+type way func(context.Context) (*server, error)
+
 // open tries the sources in order. A TEST_DATABASE_URL that does not work is
 // an error and not passed over, since somebody meant it.
 func open(ctx context.Context) (*server, error) {
@@ -44,15 +47,20 @@ func open(ctx context.Context) (*server, error) {
 		}
 		return s, s.sweep(ctx)
 	}
-	local, errLocal := openLocal(ctx)
-	if errLocal == nil {
-		return local, nil
+	return firstOf(ctx, openLocal, openContainer)
+}
+
+// firstOf takes the first way that works, or says why none does.
+func firstOf(ctx context.Context, ways ...way) (*server, error) {
+	var why error
+	for _, open := range ways {
+		s, err := open(ctx)
+		if err == nil {
+			return s, nil
+		}
+		why = errors.Join(why, err)
 	}
-	container, errContainer := openContainer(ctx)
-	if errContainer == nil {
-		return container, nil
-	}
-	return nil, errors.Join(errLocal, errContainer)
+	return nil, why
 }
 
 // connect opens the administrative connection to a server.

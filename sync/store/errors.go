@@ -1,9 +1,15 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // ErrNoTable: a mapped table or one of its key columns does not exist.
 var ErrNoTable = errors.New("mapped table is not usable")
+
+// errHidden: row-level security hides rows of a mapped table from the worker.
+var errHidden = fmt.Errorf("%w: row-level security hides rows", ErrNoTable)
 
 // ErrForeign: the database is bound to another organization, or it is a copy
 // of the one that was bound (faults A38, C6). Nothing may be written.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -149,6 +150,13 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 		}
 		for _, st := range wanted {
 			st.Busy = st.Local.Exists
+		}
+		maps.DeleteFunc(wanted, func(_ string, st *engine.State) bool { return st.Local.Exists })
+		if len(wanted) > 0 {
+			if err := seen(ctx, tx, t.object); err != nil {
+				s.veiled.CompareAndSwap(false, errors.Is(err, errHidden))
+				return err
+			}
 		}
 	}
 	return s.resolveParents(ctx, tx, t, states)

@@ -45,6 +45,8 @@ type Store struct {
 	enqueue    func(ctx context.Context, tx pgx.Tx) error
 	worker     string       // stands in the claims of this process; "" for nobody known
 	turn       atomic.Int64 // of claims
+	// veiled: row-level security hid rows; plans that were made meanwhile still do.
+	veiled atomic.Bool
 	// rehearses: all that is done is undone, so that no row of a user is locked.
 	rehearses bool
 	pursued   []int64 // records that alone are claimed; nil for all
@@ -146,12 +148,16 @@ func (s *Store) Refresh(ctx context.Context) error {
 		tab, err := readTable(ctx, s.pool, o)
 		switch {
 		case errors.Is(err, ErrNoTable):
+			s.veiled.CompareAndSwap(false, errors.Is(err, errHidden))
 			gone = append(gone, err)
 		case err != nil:
 			return err
 		default:
 			tables[t] = tab
 		}
+	}
+	if pool := s.Pool(); pool != nil && !errors.Is(errors.Join(gone...), errHidden) && s.veiled.Swap(false) {
+		pool.Reset()
 	}
 	s.tables.Store(&tables)
 	return errors.Join(gone...)

@@ -73,6 +73,9 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 	if len(infos) == 0 {
 		return nil, fmt.Errorf("%w: %s, mapped to %s", ErrNoTable, o.Table, o.Type)
 	}
+	if err := seen(ctx, q, o); err != nil {
+		return nil, err
+	}
 	found := map[string]columnInfo{}
 	t := &table{object: o, name: name, key: quote(o.Key), closeID: quote(o.CloseID)}
 	for _, c := range infos {
@@ -116,6 +119,21 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		t.custom = &col
 	}
 	return t, nil
+}
+
+// seen refuses a table of which a policy hides rows from this role: a row that
+// is hidden looks like one that was deleted (fault C32).
+func seen(ctx context.Context, q Querier, o *mapping.Object) error {
+	var hides bool
+	var role string
+	if err := q.QueryRow(ctx, "SELECT row_security_active(to_regclass($1)), current_user::text", quote(o.Table.Schema, o.Table.Name)).Scan(&hides, &role); err != nil {
+		return fmt.Errorf("store.seen(%s): %w", o.Table, err)
+	}
+	if hides {
+		return fmt.Errorf("%w of %s from role %s, which would look deleted: ALTER ROLE %[3]s BYPASSRLS, or give the worker a role that sees all rows",
+			errHidden, o.Table, quote(role))
+	}
+	return nil
 }
 
 func newColumn(f mapping.Field, c columnInfo) column {

@@ -96,8 +96,8 @@ SELECT name, hints FROM (
 WHERE (hints OR marks) AND NOT EXISTS (SELECT FROM ` + migrations.RiverSchema + `.river_job j
     WHERE j.state IN ('available', 'scheduled') AND j.kind = 'cycle' AND j.args ->> 'connection' = v.name)`
 
-// sweep wakes cycles for what is due. Marks of a type whose table is gone wait
-// for it.
+// sweep wakes cycles for what is due. Marks and hints of a type whose table is
+// gone wait for it.
 func (w *Worker) sweep(ctx context.Context) {
 	rows, err := w.pool.Query(ctx, dueSQL, slices.Collect(maps.Keys(w.byName)))
 	if err != nil {
@@ -114,10 +114,22 @@ func (w *Worker) sweep(ctx context.Context) {
 	}
 	for name, hints := range due {
 		w.awake.Store(false)
-		if wait, marks, err := w.byName[name].Engine.Local.NextDue(ctx); hints || err == nil && marks && wait == 0 {
+		if w.takes(ctx, name, hints) {
 			_, _ = w.client.Insert(ctx, CycleArgs{name}, nil) // the next sweep tries again
 		}
 	}
+}
+
+// takes reports whether a cycle would do something now.
+func (w *Worker) takes(ctx context.Context, name string, hints bool) bool {
+	local := w.byName[name].Engine.Local
+	if hints {
+		if some, err := local.Hinted(ctx); err == nil && some {
+			return true
+		}
+	}
+	wait, marks, err := local.NextDue(ctx)
+	return err == nil && marks && wait == 0
 }
 
 // listen hears the capture triggers, first on conn. A lost connection is made

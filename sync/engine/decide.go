@@ -95,6 +95,7 @@ func (r *round) failRead(st *State, c *Claim, err error) {
 		return
 	}
 	st.Outcome = &Outcome{Status: Errored, Class: call.Class, Error: call.Message, Cause: c.Cause}
+	st.Outcome.tryLater()
 }
 
 // backoff grows from a quarter of a second to five minutes.

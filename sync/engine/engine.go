@@ -27,6 +27,8 @@ type Local interface {
 	Bodies(ctx context.Context, rows []int64) (map[int64][]byte, error)
 	Mark(ctx context.Context, objectType string, closeIDs []string, cause Cause, priority int) error
 	NextDue(ctx context.Context) (time.Duration, bool, error)
+	// Hinted reports whether there are captured changes that Absorb would take.
+	Hinted(ctx context.Context) (bool, error)
 	FinishIntent(ctx context.Context, id int64, state, problem string) error
 	// SetCandidates leaves an open create to a person.
 	SetCandidates(ctx context.Context, intent int64, closeIDs []string) error

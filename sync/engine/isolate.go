@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"closesync/mapping"
 	"closesync/sync/reconcile"
@@ -16,6 +17,9 @@ type Refusal struct {
 	// Link: not the row is refused but the link, since another record has it.
 	Link bool
 	Err  error
+	// Passing: the table or the worker's right to it is at fault, not what the row
+	// is to hold. It is tried again by itself.
+	Passing bool
 	// InUse: nothing is refused, but a timeout that somebody set for locks or
 	// statements ended the transaction (fault C9). One row may be to blame.
 	InUse bool
@@ -94,10 +98,21 @@ func (e *Engine) putOff(ctx context.Context, b Batch) error {
 	return e.Local.SaveCheckpoint(ctx, *b.Checkpoint)
 }
 
+// parkedFor is when a parked record is tried again whose cause may end without
+// anybody's touching it: a right that is given back, in Close or in Postgres.
+// Each try asks Close.
+const parkedFor = time.Hour
+
+// tryLater has a parked record looked at again by itself.
+func (out *Outcome) tryLater() { out.Mark, out.Fetch, out.After = true, true, parkedFor }
+
 // park keeps a record in sight whose row Postgres refuses. The next change on
 // either side, or `closesync errors retry`, tries it again.
 func (f *Refusal) park(st *State) {
 	st.Outcome = &Outcome{Status: Errored, Class: f.class(), Error: f.Reason, Untouched: f.Untouched}
+	if f.Passing {
+		st.Outcome.tryLater()
+	}
 }
 
 // soften parks a record likewise, but keeps of its outcome what does not go into
@@ -112,6 +127,9 @@ func (f *Refusal) soften(st *State) {
 	out.Plan.Local, out.Plan.LocalSet = reconcile.None, nil
 	if f.Link {
 		out.CloseID = ""
+	}
+	if f.Passing {
+		out.tryLater()
 	}
 }
 

@@ -87,7 +87,7 @@ func refusal(err error) error {
 	}
 	switch pgErr.Code[:2] {
 	case "22", "23", "42", "P0":
-		return &engine.Refusal{Reason: pgErr.Error(), Link: pgErr.SchemaName == "closesync", Err: err}
+		return &engine.Refusal{Reason: pgErr.Error(), Link: pgErr.SchemaName == "closesync", Passing: pgErr.Code[:2] == "42", Err: err}
 	}
 	return err
 }

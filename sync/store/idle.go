@@ -27,12 +27,12 @@ func (w waiting) none() bool {
 
 // One statement sees one moment: a hint that becomes a mark between two
 // statements would be seen in neither place. A mark that waits for somebody
-// (a conflict, a hold, an error, a hidden record) has not_before infinity, and
-// its writes are not under way.
+// (a conflict, a hold, an error, a hidden record) is due at infinity or, where it
+// is tried again by itself, in a long time; its writes are not under way.
 const waitingSQL = `
 WITH due AS (
     SELECT r.object_type, cardinality(d.events) AS events FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id
-    WHERE d.connection = $1 AND NOT (d.not_before = 'infinity' AND r.state IN ('conflict', 'held', 'error', 'hidden')))
+    WHERE d.connection = $1 AND NOT (d.not_before > closesync.clock() + interval '1 minute' AND r.state IN ('conflict', 'held', 'error', 'hidden')))
 SELECT (SELECT count(*) FROM closesync.outbox WHERE connection = $1),
        (SELECT count(*) FROM closesync.intents i LEFT JOIN closesync.records r ON r.id = i.record_id
         WHERE i.connection = $1 AND i.state IN ('open', 'unknown') AND coalesce(r.state, '') NOT IN ('held', 'hidden', 'error', 'conflict', 'deleted')),

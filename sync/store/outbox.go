@@ -22,6 +22,11 @@ type hint struct {
 	Xid        int64   // of the transaction that changed the row
 }
 
+// takenHints are those of one connection's tables that are there; those of a
+// missing one wait until it is back (fault C17).
+const takenHints = `connection = $1 AND object_type IN (SELECT object_type FROM closesync.first_loads WHERE connection = $1)
+	AND ($2::text[] IS NULL OR object_type = ANY ($2))`
+
 // Absorb turns up to n captured changes into dirty marks and says how many
 // there were and which tables were truncated, for which a full compare is owed.
 func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []string, err error) {
@@ -34,10 +39,9 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 		}
 		rows, err := tx.Query(ctx, `
 			WITH taken AS (DELETE FROM closesync.outbox WHERE id IN (
-				SELECT id FROM closesync.outbox WHERE connection = $1
-				AND object_type IN (SELECT object_type FROM closesync.first_loads WHERE connection = $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
+				SELECT id FROM closesync.outbox WHERE `+takenHints+` ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
 				RETURNING id, object_type, local_key, operation::text, old_key, at, old_row::text, xid::text::bigint AS xid)
-			SELECT object_type, local_key, operation, old_key, at, old_row, xid FROM taken ORDER BY id`, s.id, n)
+			SELECT object_type, local_key, operation, old_key, at, old_row, xid FROM taken ORDER BY id`, s.id, s.onlyUsable(), n)
 		if err != nil {
 			return err
 		}
@@ -56,6 +60,15 @@ func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []strin
 		return 0, nil, fmt.Errorf("store.Absorb: %w", err)
 	}
 	return count, truncated, nil
+}
+
+// Hinted reports whether there are captured changes that Absorb would take.
+func (s *Store) Hinted(ctx context.Context) (some bool, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM closesync.outbox WHERE "+takenHints+")", s.id, s.onlyUsable()).Scan(&some)
+	if err != nil {
+		return false, fmt.Errorf("store.Hinted: %w", err)
+	}
+	return some, nil
 }
 
 func (s *Store) takeHints(ctx context.Context, tx pgx.Tx, hints []hint) (truncated []string, err error) {

@@ -341,6 +341,9 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 	if err := w.insertRows(ctx, t, fresh, parents); err != nil {
 		return err
 	}
+	if err := w.freeLabels(ctx, t, updates); err != nil {
+		return err
+	}
 	if err := w.updateRows(ctx, w.tx, t, updates, parents); err != nil {
 		return err
 	}

@@ -90,3 +90,25 @@ func (s *Store) chosen(ctx context.Context, q Querier, objectType string, record
 	}
 	return s.markRemote(ctx, q, objectType, candidates, true)
 }
+
+// freeLabels takes the Close ids that are about to be put back from rows which
+// bear them and belong to other records: two rows may have exchanged theirs.
+// Those rows get their own at their next look.
+func (w *writing) freeLabels(ctx context.Context, t *table, updates []*rowWrite) error {
+	var ids []string
+	for _, u := range updates {
+		if u.state.Mislabelled && u.closes != "" {
+			ids = append(ids, u.closes)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	freed, err := idsOf(ctx, w.tx, fmt.Sprintf(`UPDATE %[1]s t SET %[2]s = NULL FROM closesync.records r
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.local_key = t.%[3]s::text AND r.close_id <> t.%[2]s::text
+		AND t.%[2]s::text = ANY ($3) RETURNING r.id`, t.name, t.closeID, t.key), w.id, t.object.Type, ids)
+	if err != nil {
+		return err
+	}
+	return w.markIDs(ctx, w.tx, freed, false, engine.Cause{"source": "local"}, 1, 0)
+}

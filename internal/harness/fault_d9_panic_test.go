@@ -90,11 +90,12 @@ func TestFault_D9_APanicParksOneRecord(t *testing.T) {
 			require.Equal(t, "1", w.Get("SELECT count(*) FROM closesync.record_status WHERE state <> 'synced'"))
 			w.Audit() // a walk meets it, too, and goes on
 
-			// Mended, it is tried again when an operator asks.
+			// Mended, it is tried again when an operator asks. That a write arrived,
+			// the walk has found out already.
 			trap.at = ""
 			n, err := w.Store.RetryErrors(t.Context(), []string{trap.over})
 			require.NoError(t, err)
-			require.Equal(t, 1, n)
+			require.Equal(t, at != "sending", n == 1)
 			w.due()
 			w.Equal()
 			require.Equal(t, "synced", w.state("lead", trap.over))

@@ -29,7 +29,7 @@ var quotedFields = []string{"name", "key", "keyCast", "closeID", "cast", "newKey
 
 // trusted are the names of parameters that hold SQL; the arguments for them are
 // checked where such a function is called.
-var trusted = []string{"sql", "where", "set", "expression"}
+var trusted = []string{"sql", "where", "set", "expression", "lock"}
 
 type checked struct {
 	fset   *token.FileSet

@@ -51,8 +51,8 @@ func (e *Engine) isolate(ctx context.Context, b Batch, try func(b Batch, refused
 			return err
 		}
 		return e.isolate(ctx, second, try)
-	case refused.InUse:
-		return e.putOff(ctx, b)
+	case refused.InUse, refused.Link && b.attempts() < linkTries:
+		return e.putOff(ctx, b, refused)
 	}
 	err = safe(refused)
 	if again, ok := refusalOf(err); ok && !again.InUse {
@@ -60,6 +60,18 @@ func (e *Engine) isolate(ctx context.Context, b Batch, try func(b Batch, refused
 		return safe(again)
 	}
 	return err
+}
+
+// linkTries is how often a record is looked at again whose link another record
+// took at the same time: what both were about to adopt is then known as taken.
+const linkTries = 4
+
+// attempts is how often the one record of a batch was tried; a page has no count.
+func (b Batch) attempts() int {
+	if len(b.Claims) == 0 {
+		return linkTries
+	}
+	return b.Claims[0].Attempts
 }
 
 // refusalOf finds a refusal in an error. A panic is one as well: a mistake of
@@ -80,17 +92,15 @@ func (f *Refusal) class() string {
 }
 
 // putOff leaves records for later without touching their rows.
-func (e *Engine) putOff(ctx context.Context, b Batch) error {
-	e.Logger.Info("a row is in use; its record is looked at later")
+func (e *Engine) putOff(ctx context.Context, b Batch, why *Refusal) error {
+	e.Logger.Info("a row or a link is in use; its record is looked at later", "error", why.Err)
 	for objectType, ids := range b.CloseIDs {
 		if err := e.Local.Mark(ctx, objectType, ids, Cause{"source": "in use"}, 0); err != nil {
 			return err
 		}
 	}
-	for _, c := range b.Claims {
-		if err := e.Local.Release(ctx, []*Claim{c}, backoff(c.Attempts)); err != nil {
-			return err
-		}
+	if err := e.retry(ctx, b); err != nil {
+		return err
 	}
 	if b.Checkpoint == nil {
 		return nil
@@ -105,6 +115,25 @@ const parkedFor = time.Hour
 
 // tryLater has a parked record looked at again by itself.
 func (out *Outcome) tryLater() { out.Mark, out.Fetch, out.After = true, true, parkedFor }
+
+// retry ends the claims of a batch undecided, each try later than the last.
+// Where not even that can be written, they end as if never made.
+func (e *Engine) retry(ctx context.Context, b Batch) error {
+	if len(b.Claims) == 0 {
+		return nil
+	}
+	err := e.Local.Decide(ctx, Batch{IDs: b.IDs, Claims: b.Claims}, func(Present, []*State) error {
+		for _, c := range b.Claims {
+			c.begin()
+			c.Retry = backoff(c.Attempts)
+		}
+		return nil
+	})
+	if _, ok := refusalOf(err); ok {
+		return e.Local.Release(ctx, b.Claims, backoff(b.attempts()))
+	}
+	return err
+}
 
 // park keeps a record in sight whose row Postgres refuses. The next change on
 // either side, or `closesync errors retry`, tries it again.

@@ -12,6 +12,7 @@ import (
 // type: no value that was read under the old list is lost or emptied, and what
 // came is here at the end.
 func TestFault_A41_FieldsChangeDuringAWalk(t *testing.T) {
+	heavy(t)
 	for _, walk := range []string{"first load", "audit", "search"} {
 		t.Run(walk, func(t *testing.T) {
 			t.Parallel()

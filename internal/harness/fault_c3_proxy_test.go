@@ -133,6 +133,7 @@ func (w *World) forgetting(t *testing.T, n int) (*Worker, *forgetful) {
 }
 
 func TestFault_C3_CommittedAndNeverTold(t *testing.T) {
+	heavy(t)
 	for _, every := range []int{1, 2, 5} {
 		t.Run(fmt.Sprint("one in ", every), func(t *testing.T) {
 			t.Parallel()

@@ -83,6 +83,7 @@ func ways(w *World) map[string]func() {
 }
 
 func TestFault_C5_RestoreOfAnOlderBackup(t *testing.T) {
+	heavy(t)
 	for _, way := range []string{"cycle", "tail", "search", "audit"} {
 		t.Run(way, func(t *testing.T) {
 			w := world(t, nil)

@@ -41,6 +41,7 @@ func (w *World) leading(after func(n int64) error) (*engine.Engine, *pages) {
 const walkLeads = 800 // several windows of several pages
 
 func TestFault_D6_AnotherLeaderGoesOnWithTheWalk(t *testing.T) {
+	heavy(t)
 	t.Parallel()
 	w := New(t, Options{Close: closetest.Options{Seed: 406, Leads: walkLeads}})
 	require.NoError(t, w.Engine.Reference(t.Context()))

@@ -50,6 +50,7 @@ func TestFault_S16_TwinsAreNotMixedUp(t *testing.T) {
 // Rows that share a name, of which some are created and some are not: a record
 // of Close goes to the row whose content it holds, never to a namesake.
 func TestFault_S16_NamesakesAreNotMixedUp(t *testing.T) {
+	heavy(t)
 	contents := []string{"", "the second", "the third", "", "the second"}
 	for lost := range len(contents) {
 		for _, kind := range []closetest.FaultKind{closetest.FaultCutAfter, closetest.FaultCut} {

@@ -35,6 +35,7 @@ func (w *World) lose(times int) {
 // TestFault_S16_TwoHundredCreates: a third of the answers is lost after the
 // effect, many rows are twins, and nothing is there twice.
 func TestFault_S16_TwoHundredCreates(t *testing.T) {
+	heavy(t)
 	for _, marked := range []bool{false, true} {
 		t.Run(fmt.Sprintf("marked %v", marked), func(t *testing.T) {
 			t.Parallel()

@@ -256,6 +256,7 @@ func TestFault_S37_CrashesWhileMatching(t *testing.T) {
 // exactly when it and a record have a name that nobody else has; every record
 // has one row or is named as ambiguous; nothing is created or lost.
 func TestFault_S37_RandomFirstStarts(t *testing.T) {
+	heavy(t)
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -60,10 +62,17 @@ func newRunCommand(o *options) *cobra.Command {
 	return c
 }
 
+// memoryAim is above what the worker needs, in bytes: near it garbage is collected
+// sooner, so that a busy machine does not make it large. GOMEMLIMIT says otherwise.
+const memoryAim = 88 << 20
+
 func (r *runOptions) run(ctx context.Context) error {
 	cfg, err := r.load()
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" && !r.sandbox {
+		debug.SetMemoryLimit(memoryAim)
 	}
 	if r.sandbox {
 		if r.imitation, err = r.startSandbox(ctx, cfg); err != nil {

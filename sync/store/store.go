@@ -222,11 +222,33 @@ func (s *Store) repeated(ctx context.Context, again func(error) bool, f func(tx 
 		if err == nil || attempt >= 8 || !again(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Duration(rand.Int64N(int64(10*time.Millisecond) << attempt))):
+		if err := pause(ctx, attempt); err != nil {
+			return err
 		}
+	}
+}
+
+// alone runs what is one statement, and so a transaction of its own, again when
+// it lost a race (fault C8).
+func alone(ctx context.Context, f func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := f()
+		if err == nil || attempt >= 8 || !lostRace(err) {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits between two attempts, of which the losers should not meet again.
+func pause(ctx context.Context, attempt int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(rand.Int64N(int64(10*time.Millisecond) << attempt))):
+		return nil
 	}
 }
 

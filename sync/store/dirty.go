@@ -26,7 +26,7 @@ const dueNow = `not_before < 'infinity' AND greatest(not_before, lease_until) <=
 // Close: however many there are on one side, the other has a share of the
 // calls (fault A40).
 func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) (claims []*engine.Claim, err error) {
-	err = alone(ctx, func() error {
+	err = insist(ctx, func() error {
 		claims, err = s.claim(ctx, n, lease)
 		return err
 	})
@@ -194,7 +194,7 @@ func (s *Store) Release(ctx context.Context, claims []*engine.Claim, delay time.
 	for i, c := range claims {
 		ids[i], fences[i] = c.RecordID, c.Fence
 	}
-	return alone(ctx, func() error {
+	return insist(ctx, func() error {
 		_, err := s.pool.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity', not_before = closesync.clock() + $3::interval
 			FROM unnest($1::bigint[], $2::bigint[]) AS v(id, fence) WHERE d.record_id = v.id AND d.fence = v.fence`, ids, fences, delay)
 		return err

@@ -44,7 +44,7 @@ RETURNING id, coalesce(marker, '')`
 // FinishIntent notes what became of a write: "done", "failed" or "unknown". A
 // worker that lost its claim does not overrule what another has found out.
 func (s *Store) FinishIntent(ctx context.Context, id int64, state, problem string) error {
-	return alone(ctx, func() error {
+	return insist(ctx, func() error {
 		_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = $2, error = $3, finished_at = closesync.clock()
 			WHERE id = $1 AND state IN ('open', 'unknown', 'ambiguous')`, id, state, some(problem))
 		return err
@@ -89,7 +89,7 @@ func (s *Store) Writes(ctx context.Context, recordIDs []int64, window time.Durat
 // SetCandidates leaves a create of unknown outcome to a person, who chooses
 // among records of Close.
 func (s *Store) SetCandidates(ctx context.Context, intent int64, closeIDs []string) error {
-	return alone(ctx, func() error {
+	return insist(ctx, func() error {
 		_, err := s.pool.Exec(ctx, `UPDATE closesync.intents SET state = 'ambiguous', candidates = $2
 			WHERE id = $1 AND state IN ('open', 'unknown', 'ambiguous')`, intent, closeIDs)
 		return err

@@ -228,9 +228,9 @@ func (s *Store) repeated(ctx context.Context, again func(error) bool, f func(tx 
 	}
 }
 
-// alone runs what is one statement, and so a transaction of its own, again when
+// insist runs what is one statement, and so a transaction of its own, again when
 // it lost a race (fault C8).
-func alone(ctx context.Context, f func() error) error {
+func insist(ctx context.Context, f func() error) error {
 	for attempt := 0; ; attempt++ {
 		err := f()
 		if err == nil || attempt >= 8 || !lostRace(err) {

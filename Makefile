@@ -32,7 +32,7 @@ postgres: ## Make sure that Postgres server binaries are on this machine
 	@scripts/install-postgres.sh
 
 # Tests of great numbers, which run without the race detector.
-HEAVY := ^TestFault_(A23_More|A24_More|A40_|A41_|B25_|C28_|C3_|C5_Restore|D1_|D6_Another|S16_Namesakes|S16_TwoHundred|S37_Random)
+HEAVY := ^TestScenarios$$|^TestFault_(A23_More|A24_More|A40_|A41_|B25_|C28_|C3_|C5_Restore|D1_|D6_Another|S16_Namesakes|S16_TwoHundred|S37_Random)
 
 .PHONY: test
 test: postgres ## Run every test, with the race detector but for the heavy ones

@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// crashEvery: behind how many steps of a scenario the worker is killed once.
+const crashEvery = 10
+
 // heavy passes over a test of great numbers: the race detector makes it ten
 // times slower and sees nothing in it that a smaller one would not show. The
 // Makefile says in HEAVY which ones it runs without.

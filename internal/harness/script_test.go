@@ -22,7 +22,7 @@ import (
 
 // TestScenarios plays the scripts of testdata/scenarios, and each once more for
 // every step with the worker killed behind it (`make crashes`; otherwise for each
-// tenth): where a crash falls makes no difference to what both sides hold in the
+// fifth, or tenth with the race detector): where a crash falls makes no difference to what both sides hold in the
 // end. doc.txt there lists the steps.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "scenarios", "*.txtar"))
@@ -35,8 +35,8 @@ func TestScenarios(t *testing.T) {
 		for crash := 0; crash <= len(steps); crash++ {
 			name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 			if crash > 0 {
-				if os.Getenv(everyPoint) != "all" && (crash+i)%10 != 0 {
-					continue // each tenth, beginning elsewhere in each file
+				if os.Getenv(everyPoint) != "all" && (crash+i)%crashEvery != 0 {
+					continue // beginning elsewhere in each file
 				}
 				name += fmt.Sprintf("/crash behind line %d", steps[crash-1].line)
 			}

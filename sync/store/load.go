@@ -153,6 +153,7 @@ func (s *Store) loadRows(ctx context.Context, tx pgx.Tx, objectType string, stat
 		}
 		maps.DeleteFunc(wanted, func(_ string, st *engine.State) bool { return st.Local.Exists })
 		if len(wanted) > 0 {
+			// Hidden is not gone.
 			if err := seen(ctx, tx, t.object); err != nil {
 				s.veiled.CompareAndSwap(false, errors.Is(err, errHidden))
 				return err

@@ -34,9 +34,15 @@ type world struct {
 // newWorld starts the imitation with so many leads. No worker runs yet.
 func newWorld(t *testing.T, leads int) *world {
 	t.Helper()
+	return newWorldOn(t, testdb.New(t), leads)
+}
+
+// newWorldOn is newWorld with a database of the test's own.
+func newWorldOn(t *testing.T, dsn string, leads int) *world {
+	t.Helper()
 	sandbox := start(t, nil, "sandbox", "--listen", "127.0.0.1:0", "--leads", strconv.Itoa(leads))
 	lines := sandbox.lines(2)
-	w := &world{World: &harness.World{T: t, DSN: testdb.New(t)}, listen: freeAddress(t)}
+	w := &world{World: &harness.World{T: t, DSN: dsn}, listen: freeAddress(t)}
 	w.control = strings.TrimSuffix(strings.TrimPrefix(lines[0], "CLOSE_BASE_URL="), "/api/v1") + "/_control/"
 	w.env = append(lines, "DATABASE_URL="+w.DSN, "CLOSESYNC_LISTEN="+w.listen, "CLOSESYNC_LOG_FORMAT=json",
 		"CLOSESYNC_PUBLIC_URL=http://"+w.listen)

@@ -66,11 +66,11 @@ func (c *Client) through(ctx context.Context, g *gate, k *call, attempt int) (*R
 		return nil, 0, &notSentError{err}
 	}
 	if err := lastLook(ctx); err != nil {
-		g.giveBack()
+		g.giveBack(t, c.opt.Now())
 		return nil, 0, &notSentError{err}
 	}
 	if err := ended(ctx); err != nil {
-		g.giveBack()
+		g.giveBack(t, c.opt.Now())
 		return nil, 0, &notSentError{err}
 	}
 	start := c.opt.Now()

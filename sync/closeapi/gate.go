@@ -54,7 +54,10 @@ func newGate(group string, reservePercent int) *gate {
 }
 
 // ticket is the permission to send one request.
-type ticket struct{ epoch int }
+type ticket struct {
+	epoch  int
+	spaced bool // a token of the pace was taken for it
+}
 
 // enter waits for a place. It answers *RateLimitError at once, without
 // waiting, when ctx would end before the gate opens.
@@ -177,22 +180,25 @@ func (g *gate) setPace(now time.Time, budget float64) {
 // take books one request. The caller holds mu and has seen readyIn <= 0.
 func (g *gate) take(now time.Time) ticket {
 	g.flying++
+	t := ticket{epoch: g.epoch}
 	if g.known {
 		g.remaining--
-		if g.pace.Limit() != rate.Inf {
-			g.pace.AllowN(now, 1)
-		}
+		t.spaced = g.pace.Limit() != rate.Inf && g.pace.AllowN(now, 1)
 	}
-	return ticket{epoch: g.epoch}
+	return t
 }
 
-// giveBack returns a place that was taken and not used.
-func (g *gate) giveBack() {
+// giveBack returns a place that was taken and not used, and its turn: the next
+// need not wait for a request that was never sent.
+func (g *gate) giveBack(t ticket, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.flying--
 	if g.known {
 		g.remaining = min(g.remaining+1, g.limit)
+	}
+	if t.spaced {
+		g.pace.AllowN(now, -1)
 	}
 }
 

@@ -51,3 +51,23 @@ func TestGate_LateRefusalWithoutReset(t *testing.T) {
 	g.succeeded(g.take(now), silent, now)
 	require.Equal(t, firstBackoff, g.refused(late, silent, now, 0))
 }
+
+// A call that its last look stopped costs the next one no turn: while requests
+// are spread out, it may go at once.
+func TestGate_APlaceGivenBackIsATurnGivenBack(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	g := newGate("PUT lead", 0)
+	g.succeeded(g.take(now), rateHeader{limit: 100, remaining: 5, reset: 10 * time.Second, hasReset: true}, now)
+	g.flying = 0
+	require.Zero(t, g.readyIn(now, 0))
+	given := g.take(now)
+	require.Positive(t, g.readyIn(now, 0), "little is left, so the next waits for its turn")
+	left := g.remaining
+
+	g.giveBack(given, now)
+	require.Zero(t, g.readyIn(now, 0))
+	require.Equal(t, left+1, g.remaining)
+	require.Zero(t, g.flying)
+	g.take(now)
+	require.Positive(t, g.readyIn(now, 0), "one turn came back, not more")
+}

@@ -26,7 +26,7 @@ type EventWalk struct {
 // Source: developer.close.com/api/resources/event-log/list.
 func (c *Client) EventBatches(ctx context.Context, w EventWalk) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
-		s := eventScan{options: w.Options, stop: w.stop(), seen: map[string]time.Time{}, visited: map[string]bool{}}
+		s := eventScan{options: w.Options, stop: w.stop(), seen: lately{}, visited: map[string]bool{}}
 		s.options.Updated, s.options.Cursor = Span{}, ""
 		for {
 			p, err := c.Events(ctx, s.options)
@@ -44,7 +44,7 @@ func (c *Client) EventBatches(ctx context.Context, w EventWalk) iter.Seq2[Batch,
 			if reached || p.Next == "" {
 				return
 			}
-			if !s.follow(p.Next, len(b.Records)+len(b.Rejected)) {
+			if !s.follow(p.Next) {
 				yield(Batch{}, ErrNoProgress)
 				return
 			}
@@ -79,10 +79,32 @@ func (w EventWalk) stop() time.Time {
 type eventScan struct {
 	options EventOptions
 	stop    time.Time
-	seen    map[string]time.Time // id -> date_updated given
+	seen    lately
 	oldest  time.Time
 	visited map[string]bool
 	stuck   int
+	deeper  bool // the last page had something new at or below the oldest
+}
+
+// lately remembers the events given last, by id with their date_updated. Pages
+// overlap by little, and a log of a month would fill the memory.
+type lately struct{ now, before map[string]time.Time }
+
+// generation is how many events are remembered at least: many pages of 50.
+const generation = 1000
+
+// add reports whether the event was not given lately, and remembers it.
+func (l *lately) add(id string, at time.Time) bool {
+	for _, m := range []map[string]time.Time{l.now, l.before} {
+		if given, ok := m[id]; ok && given.Equal(at) {
+			return false
+		}
+	}
+	if l.now == nil || len(l.now) >= generation {
+		l.now, l.before = make(map[string]time.Time, generation), l.now
+	}
+	l.now[id] = at
+	return true
 }
 
 // take drops what is older than the stop or was given before, and tells
@@ -91,10 +113,13 @@ type eventScan struct {
 func (s *eventScan) take(p *EventPage) (Batch, bool) {
 	b := Batch{Rejected: p.Rejected}
 	reached := false
+	before := s.oldest
+	s.deeper = len(p.Rejected) > 0
 	for _, raw := range p.Data {
 		id, at, err := identify(raw, "date_updated")
 		if err != nil {
 			b.Rejected = append(b.Rejected, Rejected{Raw: raw, Err: err})
+			s.deeper = true
 			continue
 		}
 		if at.Before(s.stop) {
@@ -104,18 +129,19 @@ func (s *eventScan) take(p *EventPage) (Batch, bool) {
 		if s.oldest.IsZero() || at.Before(s.oldest) {
 			s.oldest = at
 		}
-		if given, ok := s.seen[id]; ok && given.Equal(at) {
+		if !s.seen.add(id, at) {
 			continue
 		}
-		s.seen[id] = at
+		s.deeper = s.deeper || before.IsZero() || !at.After(before)
 		b.Records = append(b.Records, Record{ID: id, At: at, Raw: raw})
 	}
 	b.Through = s.oldest
 	return b, reached
 }
 
-func (s *eventScan) follow(next string, fresh int) bool {
-	if fresh > 0 {
+// follow takes the next cursor unless the walk gets no deeper.
+func (s *eventScan) follow(next string) bool {
+	if s.deeper {
 		s.stuck = 0
 	} else {
 		s.stuck++

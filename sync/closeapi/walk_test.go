@@ -300,3 +300,32 @@ func TestEventWalkStopsBehindTheWatermark(t *testing.T) {
 	require.Equal(t, []string{"ev_1", "ev_2", "ev_3"}, ids, "with the overlap of five minutes, none twice, over a dead cursor")
 	require.Len(t, queries, 3)
 }
+
+// A log of a month is read without remembering every event of it, and a server
+// that begins at its top again with ever new cursors comes to an end.
+func TestEventWalk_RemembersTheLastPagesOnly(t *testing.T) {
+	s := eventScan{seen: lately{}, visited: map[string]bool{}}
+	page := func(from int) *EventPage {
+		p := &EventPage{}
+		for i := from; i < from+50; i++ {
+			p.Data = append(p.Data, RawMessage(event("ev_"+strconv.Itoa(i), day.Add(-time.Duration(i)*time.Second))))
+		}
+		return p
+	}
+	for from := 0; from < 10_000; from += 40 { // each page repeats ten of the one before
+		b, _ := s.take(page(from))
+		require.Len(t, b.Records, 50-min(from, 10))
+		require.True(t, s.follow(strconv.Itoa(from)))
+	}
+	require.LessOrEqual(t, len(s.seen.now)+len(s.seen.before), 2*generation+50)
+
+	turns := 0
+	for from := 0; ; from += 50 {
+		s.take(page(from % 5000))
+		if !s.follow("again " + strconv.Itoa(from)) {
+			break
+		}
+		turns++
+		require.Less(t, turns, 2*patience, "it gets no deeper")
+	}
+}

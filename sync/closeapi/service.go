@@ -24,14 +24,12 @@ func getRecord[T any](ctx context.Context, c *Client, resource, id string, field
 	return decodeInto[T](raw)
 }
 
-// create and update decode what Close stored. If that cannot be decoded the
-// write has happened all the same; the error then says what is odd.
 func create[T any](ctx context.Context, c *Client, resource string, body any) (*T, error) {
 	raw, err := c.CreateRaw(ctx, resource, body)
 	if err != nil {
 		return nil, err
 	}
-	return decodeInto[T](raw)
+	return written[T](http.MethodPost, resource+"/", raw)
 }
 
 func update[T any](ctx context.Context, c *Client, resource, id string, body any) (*T, error) {
@@ -39,7 +37,17 @@ func update[T any](ctx context.Context, c *Client, resource, id string, body any
 	if err != nil {
 		return nil, err
 	}
-	return decodeInto[T](raw)
+	return written[T](http.MethodPut, resource+"/"+id+"/", raw)
+}
+
+// written decodes what Close stored. If that cannot be decoded the write has
+// happened all the same, and nobody knows as what.
+func written[T any](method, path string, raw RawMessage) (*T, error) {
+	v, err := decodeInto[T](raw)
+	if err != nil {
+		return nil, &UnknownOutcomeError{Method: method, Path: path, Err: err}
+	}
+	return v, nil
 }
 
 // all walks a list of any resource to its end.

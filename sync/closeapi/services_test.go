@@ -1,6 +1,7 @@
 package closeapi
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -215,4 +216,21 @@ func TestSearchBuilder(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, want, string(out))
 	}
+}
+
+// Close has written what it answered to, whatever that looks like.
+func TestWrites_AnAnswerThatCannotBeDecodedIsAnUnknownOutcome(t *testing.T) {
+	b := setup(t)
+	b.on("lead/", answer(200, `{"id":7}`))
+	b.on("lead/lead_1/", answer(200, `{"id":"lead_1","addresses":"none"}`))
+	var unknown *UnknownOutcomeError
+	_, err := b.Leads().Create(t.Context(), NewLead{Name: "A"})
+	require.ErrorAs(t, err, &unknown)
+	require.Equal(t, "POST lead/", unknown.Method+" "+unknown.Path)
+	_, err = b.Leads().Update(t.Context(), "lead_1", Changes{"name": "B"})
+	require.ErrorAs(t, err, &unknown)
+	require.Equal(t, "PUT lead/lead_1/", unknown.Method+" "+unknown.Path)
+	_, err = b.Leads().Get(t.Context(), "lead_1")
+	require.Error(t, err)
+	require.False(t, errors.As(err, &unknown), "a read changes nothing")
 }

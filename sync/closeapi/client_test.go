@@ -85,6 +85,9 @@ func TestBadOptionsAreRefusedBeforeSending(t *testing.T) {
 	}
 	_, err := b.Contacts().Create(ctx, "", ContactFields{})
 	require.ErrorIs(t, err, ErrNoLead)
+	_, err = b.CreateRaw(t.Context(), "contact", []byte(`["lead_1"]`))
+	require.ErrorContains(t, err, "not one JSON object")
+	require.NotErrorIs(t, err, ErrNoLead, "that is not what is wrong")
 	require.Empty(t, *b.calls)
 }
 

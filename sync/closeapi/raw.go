@@ -77,8 +77,10 @@ func (c *Client) CreateRaw(ctx context.Context, resource string, body any) (RawM
 	if err != nil {
 		return nil, fmt.Errorf("closeapi: POST %s/: body: %w", resource, err)
 	}
-	if childOfLead[resource] && !namesLead(text) {
-		return nil, fmt.Errorf("creating %s: %w", resource, ErrNoLead)
+	if childOfLead[resource] {
+		if err := namesLead(text); err != nil {
+			return nil, fmt.Errorf("creating %s: %w", resource, err)
+		}
 	}
 	return c.object(ctx, http.MethodPost, resource+"/", nil, text)
 }
@@ -127,11 +129,18 @@ func (c *Client) object(ctx context.Context, method, path string, query url.Valu
 
 var childOfLead = map[string]bool{"contact": true, "opportunity": true, "task": true}
 
-func namesLead(body []byte) bool {
+// namesLead is nil for a body that says where the child belongs.
+func namesLead(body []byte) error {
 	var shape struct {
 		LeadID string `json:"lead_id"`
 	}
-	return json.Unmarshal(body, &shape) == nil && shape.LeadID != ""
+	if json.Unmarshal(body, &shape, anyText) != nil {
+		return errors.New("closeapi: the body is not one JSON object with lead_id as text")
+	}
+	if shape.LeadID == "" {
+		return ErrNoLead
+	}
+	return nil
 }
 
 // recordPath refuses ids that could lead to another address.

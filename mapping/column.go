@@ -1,8 +1,8 @@
 package mapping
 
-// ColumnText gives the text from which Postgres makes a column of any type by
-// a cast: texts without quotes, numbers and booleans as they are, jsonb as
-// JSON. false means NULL (or the column's default, where it is not null).
+// ColumnText gives the text from which Postgres makes a column by a cast, of
+// any type but json, which takes ColumnJSON's: texts without their quotes, all
+// else as JSON writes it. false means NULL.
 func ColumnText(v Value) (string, bool) {
 	if v.IsNull() {
 		return "", false

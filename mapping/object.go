@@ -44,17 +44,16 @@ const (
 
 // Field is one field of Close in one column.
 type Field struct {
-	Close      string // Close's name: "name", "custom.cf_Hk2"
-	Column     string
-	Kind       Kind
-	ReadOnly   bool     // mirrors Close; a local change is put back
-	CreateOnly bool     // writable when the record is created, never after
-	Required   bool     // a row without it cannot be inserted (a child's lead_id)
-	Policy     Policy   // "" inherits the object's
-	Parent     string   // object type a Reference points at
-	Identity   []string // keys of a list item that are written back; others Close derives
-	Open       bool     // Kind is that of the column, see Meet
-	Limit      Limit    // what the column holds
+	Close    string // Close's name: "name", "custom.cf_Hk2"
+	Column   string
+	Kind     Kind
+	ReadOnly bool     // mirrors Close; a local change is put back
+	Required bool     // a row without it cannot be inserted (a child's lead_id)
+	Policy   Policy   // "" inherits the object's
+	Parent   string   // object type a Reference points at
+	Identity []string // keys of a list item that are written back; others Close derives
+	Open     bool     // Kind is that of the column, see Meet
+	Limit    Limit    // what the column holds
 }
 
 // DeleteRule is what a deletion in Close does to the row.

@@ -49,7 +49,6 @@ CREATE TABLE closesync.records (
     last_error     text,
     error_class    text,
     attempts       int NOT NULL DEFAULT 0,
-    next_attempt_at timestamptz,
     last_synced_at timestamptz,
     alias_of       text,
     parked         jsonb,
@@ -305,7 +304,7 @@ CREATE VIEW closesync.record_status AS
 SELECT c.name AS connection, r.object_type, r.close_id, r.local_key,
        CASE WHEN r.state = 'synced' AND d.record_id IS NOT NULL THEN 'pending' ELSE r.state END AS state,
        r.last_error, r.error_class, greatest(r.attempts, d.attempts) AS attempts,
-       coalesce(r.next_attempt_at, CASE WHEN d.attempts > 0 AND isfinite(d.not_before) THEN d.not_before END) AS next_attempt_at,
+       CASE WHEN d.attempts > 0 AND isfinite(d.not_before) THEN d.not_before END AS next_attempt_at,
        r.last_synced_at
 FROM closesync.records r
 JOIN closesync.connections c ON c.id = r.connection

@@ -53,7 +53,7 @@ func (m *merging) decide(f mapping.Field) decision {
 	}
 	// Neither a Required field that one side emptied nor a read-only one is a
 	// matter of policies or choices.
-	if f.ReadOnly || f.CreateOnly {
+	if f.ReadOnly {
 		return v.mirror()
 	}
 	if f.Required && (l.IsNull() || r.IsNull()) {

@@ -111,8 +111,7 @@ func child(o *mapping.Object, _ *Input) {
 	o.Fields = append(o.Fields, mapping.Field{Close: "lead_id", Kind: mapping.Reference, Parent: "lead", Required: true},
 		mapping.Field{Close: "contact_id", Kind: mapping.Reference, Parent: "contact"})
 }
-func createOnly(o *mapping.Object, _ *Input) { o.Fields[1].CreateOnly = true }
-func noteLocal(o *mapping.Object, _ *Input)  { o.Fields[1].Policy = mapping.PolicyLocal }
+func noteLocal(o *mapping.Object, _ *Input) { o.Fields[1].Policy = mapping.PolicyLocal }
 
 func TestMerge(t *testing.T) {
 	t.Parallel()
@@ -172,7 +171,6 @@ func TestMerge(t *testing.T) {
 		{"read-only follows", "seen=a", "seen=a", "seen=b", "here update seen=b", "seen=b", nil},
 		{"read-only edit is put back", "seen=a", "seen=x", "seen=a", "here update seen=a", "seen=a", nil},
 		{"read-only emptied is put back", "seen=a", "seen=", "seen=a", "here update seen=a", "seen=a", []set{dir(to)}},
-		{"create-only edit is put back", "note=a", "note=b", "note=a", "here update note=a", "note=a", []set{createOnly}},
 
 		{"A15: the reading lacks a field", "name=a note=x", "name=b note=x", "note=x", "", "name=a note=x", nil},
 		{"S24: a custom field missing is unknown", "custom.cf_a=v", "custom.cf_a=v", "", "", "custom.cf_a=v", nil},
@@ -195,7 +193,6 @@ func TestMerge(t *testing.T) {
 		{"S37: different, row wins", "-", "name=a", "name=b", "close update name=a; conflict name local:local", "name=b", []set{policy("local")}},
 
 		{"new row", "-", "name=a note= seen=x", "-", "close create name=a", "", nil},
-		{"new row, create-only", "-", "note=a", "-", "close create note=a", "", []set{createOnly}},
 		{"new row stays here", "-", "name=a", "-", "", "", []set{dir(from)}},
 		{"new row under to_close", "-", "name=a", "-", "close create name=a", "", []set{dir(to)}},
 		{"new in Close", "-", "-", "name=a note= seen=x", "here create name=a note= seen=x", "name=a note= seen=x", nil},

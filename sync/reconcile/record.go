@@ -79,7 +79,7 @@ func (m *merging) remoteDeleted() {
 	m.record(ReasonRemoteDeleted)
 	m.eachField(func(f mapping.Field) {
 		l, known := m.local(f)
-		if known && !f.ReadOnly && !f.CreateOnly && !mapping.Same(f, l, m.in.Base.Get(f.Close)) {
+		if known && !f.ReadOnly && !mapping.Same(f, l, m.in.Base.Get(f.Close)) {
 			if m.plan.Lost == nil {
 				m.plan.Lost = mapping.Record{}
 			}
@@ -146,7 +146,7 @@ func (m *merging) remoteEdits() []versions {
 	m.eachField(func(f mapping.Field) {
 		r, known := m.remote(f)
 		b := m.in.Base.Get(f.Close)
-		if known && !f.ReadOnly && !f.CreateOnly && !m.in.Paused[f.Close] && !mapping.Same(f, r, b) {
+		if known && !f.ReadOnly && !m.in.Paused[f.Close] && !mapping.Same(f, r, b) {
 			edits = append(edits, versions{f: f, b: b, r: r})
 		}
 	})

@@ -77,3 +77,18 @@ func TestFault_D4_AFinishedIntentStaysFinished(t *testing.T) {
 	require.NoError(t, s.FinishIntent(t.Context(), 1, "unknown", "a zombie's view"))
 	require.Equal(t, "done", value[string](t, pool, "SELECT state FROM closesync.intents"))
 }
+
+// Times of records are the database's, whichever worker writes them.
+func TestRecords_AreDatedByTheDatabase(t *testing.T) {
+	t.Parallel()
+	s, pool := opened(t)
+	exec(t, pool, `CREATE OR REPLACE FUNCTION closesync.clock() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE RETURN '2031-02-03 04:05:06Z'::timestamptz`)
+	for range 2 { // made, then changed
+		require.NoError(t, s.Decide(t.Context(), engine.Batch{CloseIDs: map[string][]string{"lead": {"lead_1"}}}, func(_ engine.Present, states []*engine.State) error {
+			states[0].Outcome = &engine.Outcome{Status: engine.Errored, Error: "refused", Class: "invalid", CloseID: "lead_1"}
+			return nil
+		}))
+		require.Equal(t, "1 2031-02-03 04:05:06+00", value[string](t, pool, "SELECT count(*) || ' ' || min(last_synced_at) FROM closesync.records"))
+		exec(t, pool, "UPDATE closesync.records SET last_synced_at = NULL")
+	}
+}

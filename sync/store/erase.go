@@ -130,7 +130,7 @@ func (s *Store) eraseTraces(ctx context.Context, tx pgx.Tx, family []relative) e
 		{`DELETE FROM closesync.intents WHERE connection = $1 AND record_id = ANY ($2)`, []any{s.id, ids}},
 		{`DELETE FROM closesync.dirty WHERE connection = $1 AND record_id = ANY ($2)`, []any{s.id, ids}},
 		{`UPDATE closesync.records SET base = NULL, remote_hash = NULL, local_key = NULL, local_xid = NULL, parked = NULL, removed = NULL, last_error = NULL,
-			error_class = NULL, next_attempt_at = NULL, state = 'deleted' WHERE connection = $1 AND id = ANY ($2)`, []any{s.id, ids}},
+			error_class = NULL, state = 'deleted' WHERE connection = $1 AND id = ANY ($2)`, []any{s.id, ids}},
 	} {
 		if _, err := tx.Exec(ctx, step.sql, step.args...); err != nil {
 			return err

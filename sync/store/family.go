@@ -194,7 +194,7 @@ func (w *writing) recallFamily(ctx context.Context, o *engine.Outcome) error {
 func (w *writing) buryFamily(ctx context.Context, parent *engine.State, o *engine.Outcome) error {
 	rows, err := w.tx.Query(ctx, `
 		UPDATE closesync.records n SET state = 'deleted', base = NULL, local_key = NULL, parked = NULL, last_error = NULL, error_class = NULL,
-		       removed = NULL, last_synced_at = clock_timestamp()
+		       removed = NULL, last_synced_at = closesync.clock()
 		FROM closesync.records o WHERE n.id = o.id AND o.id = ANY ($1) AND o.state <> 'deleted'
 		RETURNING n.id, n.object_type, n.close_id, coalesce(o.local_key, ''), coalesce(o.base, '{}')::text`, o.Family)
 	if err != nil {

@@ -66,7 +66,7 @@ func (l Lists) Records(ctx context.Context, id string) ([]RecordItem, error) {
 	return collect[RecordItem](ctx, l.q, `
 		WITH RECURSIVE alias(close_id) AS (SELECT $2 UNION SELECT a.alias_of FROM closesync.records a JOIN alias ON a.close_id = alias.close_id WHERE a.alias_of IS NOT NULL)
 		SELECT r.id, c.name, r.object_type, r.close_id, r.local_key, s.state, r.error_class, r.last_error, r.parked, r.attempts,
-		       r.next_attempt_at, r.last_synced_at, r.alias_of, d.marked_at, d.cause,
+		       CASE WHEN d.attempts > 0 AND isfinite(d.not_before) THEN d.not_before END, r.last_synced_at, r.alias_of, d.marked_at, d.cause,
 		       CASE WHEN isfinite(d.not_before) THEN greatest(extract(epoch FROM d.not_before - closesync.clock()), 0)::float8
 		            WHEN d.not_before = '-infinity' THEN 0 END,
 		       coalesce(d.lease_until > closesync.clock(), false)

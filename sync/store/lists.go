@@ -70,8 +70,8 @@ type ErrorItem struct {
 // Errors lists the parked records.
 func (l Lists) Errors(ctx context.Context, limit int) ([]ErrorItem, error) {
 	return collect[ErrorItem](ctx, l.q, `SELECT r.id, c.name, r.object_type, r.close_id, r.local_key, r.state, r.error_class, r.last_error,
-		r.parked, r.attempts, r.next_attempt_at, r.last_synced_at
-		FROM closesync.records r JOIN closesync.connections c ON c.id = r.connection
+		r.parked, r.attempts, CASE WHEN d.attempts > 0 AND isfinite(d.not_before) THEN d.not_before END, r.last_synced_at
+		FROM closesync.records r JOIN closesync.connections c ON c.id = r.connection LEFT JOIN closesync.dirty d ON d.record_id = r.id
 		WHERE r.state = 'error' AND ($1 = '' OR c.name = $1) ORDER BY r.last_synced_at DESC NULLS LAST, r.id DESC LIMIT $2`, l.connection, limit)
 }
 

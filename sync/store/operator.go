@@ -27,7 +27,7 @@ var operator = engine.Cause{"source": "operator"}
 func (s *Store) RetryErrors(ctx context.Context, ids []string) (count int, err error) {
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		found, err := idsOf(ctx, tx, `UPDATE closesync.records SET state = 'synced', last_error = NULL, error_class = NULL, attempts = 0,
-			       next_attempt_at = NULL, parked = NULL
+			       parked = NULL
 			WHERE connection = $1 AND state = 'error' AND ($2::text[] IS NULL OR id::text = ANY ($2) OR close_id = ANY ($2)) RETURNING id`, s.id, ids)
 		if err != nil {
 			return err

@@ -47,15 +47,19 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 	if len(states) == 0 {
 		return nil
 	}
-	rows, err := w.tx.Query(ctx, "SELECT nextval(pg_get_serial_sequence('closesync.records', 'id')) FROM generate_series(1, $1)", len(states))
+	rows, err := w.tx.Query(ctx, "SELECT nextval(pg_get_serial_sequence('closesync.records', 'id')), closesync.clock() FROM generate_series(1, $1)", len(states))
 	if err != nil {
 		return err
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
+	ids := make([]int64, 0, len(states))
+	var id int64
+	var now time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&id, &now}, func() error {
+		ids = append(ids, id)
+		return nil
+	}); err != nil {
 		return err
 	}
-	now := time.Now().UTC().Format(time.RFC3339Nano)
 	connection := itoa(int64(w.id))
 	columns := []string{"id", "connection", "object_type", "close_id", "local_key", "base", "remote_version", "remote_hash",
 		"local_xid", "state", "last_synced_at", "last_error", "error_class", "alias_of", "parked", "waits_for"}
@@ -76,7 +80,7 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 		b.text(itoa(deref(r.Hash)))
 		b.optional(itoa(deref(r.XID)), r.XID != nil)
 		b.text(r.State)
-		b.text(now)
+		b.text(now.Format(time.RFC3339Nano))
 		b.optional(deref(r.Error), r.Error != nil)
 		b.optional(deref(r.Class), r.Class != nil)
 		b.optional(deref(r.Alias), r.Alias != nil)

@@ -44,7 +44,7 @@ func (t *table) differs(meant, row mapping.Record) bool {
 	for _, rec := range []mapping.Record{meant, row} {
 		for name := range rec {
 			f, ok := t.object.Field(name)
-			if ok && !f.ReadOnly && !f.CreateOnly && f.Kind != mapping.Reference && !mapping.Same(f, meant.Get(name), row.Get(name)) {
+			if ok && !f.ReadOnly && f.Kind != mapping.Reference && !mapping.Same(f, meant.Get(name), row.Get(name)) {
 				return true
 			}
 		}

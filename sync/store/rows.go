@@ -136,9 +136,9 @@ func (t *table) makeKeys(ctx context.Context, tx pgx.Tx, list []*rowWrite) error
 	return nil
 }
 
-// updateRows writes rows over, each only in the columns of its changed fields:
-// what nobody changed stays as its owner wrote it. The rows are locked and read
-// in this transaction.
+// updateRows writes rows over, each in its Close id and in the columns of its
+// changed fields: what nobody changed stays as its owner wrote it. They were read
+// in this transaction, and locked unless somebody else had (see loadRows).
 func (s *Store) updateRows(ctx context.Context, tx pgx.Tx, t *table, list []*rowWrite, parents map[string]map[string]string) error {
 	sort.Slice(list, func(i, j int) bool { return list[i].key < list[j].key })
 	alike := map[string][]*rowWrite{}

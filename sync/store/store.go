@@ -29,7 +29,8 @@ type Querier interface {
 }
 
 // Store is one connection's part of the database. It is safe for concurrent
-// use; every exported method owns its transaction and may run twice.
+// use; every exported method owns its transaction. Those that the engine calls
+// may run twice; a command of a person such as Undo acts each time.
 type Store struct {
 	pool    database
 	name    string

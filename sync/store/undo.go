@@ -110,7 +110,7 @@ func (s *Store) earlier(o *mapping.Object, st *engine.State, entries []undoEntry
 	rec := st.Local.Record.Clone()
 	for _, e := range entries {
 		f, ok := o.Field(e.Field)
-		if !ok || f.ReadOnly || f.CreateOnly {
+		if !ok || f.ReadOnly {
 			return nil, fmt.Errorf("%w: %s is not for anybody to write", ErrNoUndo, e.Field)
 		}
 		was, err := mapping.Canon(f, e.New)

@@ -23,16 +23,23 @@ type tailWorker struct {
 	*Worker
 }
 
+// Timeout is none: the log is read newest first, so that the watermark moves
+// only at the end. A walk that is cut off, be it over a month or a bulk action,
+// would begin anew each time and never come there.
+func (w *tailWorker) Timeout(*river.Job[TailArgs]) time.Duration { return -1 }
+
 func (w *tailWorker) Work(ctx context.Context, job *river.Job[TailArgs]) error {
 	c, err := w.connection(ctx, job.Args.Connection)
 	if err != nil {
 		return err
 	}
-	_, gap, err := c.Engine.Tail(ctx)
+	walk, done := w.walking(ctx)
+	defer done()
+	_, gap, err := c.Engine.Tail(walk)
 	if err == nil && gap {
 		err = w.catchUp(ctx, c)
 	}
-	return translate(err)
+	return w.interrupted(err)
 }
 
 // SearchArgs searches for what changed since the last search.

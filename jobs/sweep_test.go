@@ -61,3 +61,12 @@ func TestFault_C18_AnEmptiedTableIsFilledByACompare(t *testing.T) {
 	}
 	eventually(t, w, "the table is filled", "SELECT count(*) = 5 FROM crm.leads")
 }
+
+// Of a log read newest first nothing counts before its end: a month of it, or a
+// bulk action, must not be cut off and begun again for ever.
+func TestFault_A40_NoWalkIsCutByTheTimeOfACycle(t *testing.T) {
+	t.Parallel()
+	for kind, timeout := range jobs.Walks() {
+		require.Negative(t, timeout, kind)
+	}
+}

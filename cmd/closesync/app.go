@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -50,10 +47,7 @@ type conn struct {
 	noted    atomic.Int64 // second of the last delivery that was written down
 	tables   tableWatch
 
-	mu      sync.Mutex
-	blocked error // why nothing may be written; nil when all is well
-	checked time.Time
-	orgID   string
+	permission permission
 }
 
 // assemble connects everything and writes nothing but the schema, if migrate
@@ -154,7 +148,7 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		return nil, err
 	}
 	cn.types = enabled(bound)
-	cn.remote = remote.New(remote.Options{Client: client, Objects: bound, OrganizationID: cn.orgID, APIKeyID: cn.key.Reveal(),
+	cn.remote = remote.New(remote.Options{Client: client, Objects: bound, OrganizationID: cn.permission.of(), APIKeyID: cn.key.Reveal(),
 		CanSeeAll: all, Attempts: cn.requests.Load, Logger: a.log})
 	cn.engine = engine.New(engine.Options{
 		Objects: bound, Local: cn.store, Remote: cn.remote, Logger: a.log, Optimistic: a.cfg.Push.Verify == "optimistic",
@@ -162,58 +156,16 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 		GuardWindow: a.cfg.Guards.Window,
 		Applied:     a.lag.add,
 	})
-	if cn.blocked == nil {
+	if cn.permission.reason() == nil {
 		bind := cn.store.Bind
 		if a.looks {
 			bind = cn.store.CheckBinding
 		}
-		if cn.blocked = bind(ctx, cn.orgID); cn.blocked != nil && !errors.Is(cn.blocked, store.ErrForeign) {
-			return nil, cn.blocked
+		if err := cn.permission.decide("", bind(ctx, cn.permission.of())); err != nil && !errors.Is(err, store.ErrForeign) {
+			return nil, err
 		}
 	}
 	return cn, nil
-}
-
-// introduce asks Close whose key this is. If Close does not answer and the
-// database is bound already, the connection starts blocked: webhooks are
-// accepted, and the rest goes on once Close answers.
-func (c *conn) introduce(ctx context.Context) (seesAll bool, err error) {
-	me, err := c.client.Me(ctx)
-	if err == nil {
-		return c.identify(me), nil
-	}
-	err = introduction(c.name, err)
-	bound, berr := c.store.Bound(ctx)
-	if berr != nil || bound == "" {
-		return false, errors.Join(err, berr)
-	}
-	c.orgID, c.blocked = bound, err
-	return false, nil
-}
-
-func introduction(name string, err error) error {
-	if errors.Is(err, closeapi.ErrUnauthorized) {
-		return fmt.Errorf("close refuses the API key of connection %s: make a new one under Settings, Developer, API Keys", name)
-	}
-	return fmt.Errorf("close does not answer: %w", err)
-}
-
-// identify takes the organization of the key and whether it sees every lead.
-func (c *conn) identify(me *closeapi.Me) (seesAll bool) {
-	if len(me.Organizations) > 0 {
-		c.orgID = me.Organizations[0].ID
-	}
-	seesAll = true // unless Close says which permissions there are
-	for _, m := range me.Memberships {
-		if c.orgID != "" && m.OrganizationID != c.orgID {
-			continue
-		}
-		c.orgID = m.OrganizationID
-		if m.RoleID != "" || m.PermissionsGranted != nil {
-			seesAll = m.RoleID == "admin" || m.May("view_all_leads")
-		}
-	}
-	return seesAll
 }
 
 func enabled(bound map[string]*mapping.Object) []string {
@@ -224,24 +176,6 @@ func enabled(bound map[string]*mapping.Object) []string {
 		}
 	}
 	return list
-}
-
-// allowed says why nothing may be written; a binding that was refused is
-// looked at again now and then, so that `adopt` needs no restart.
-func (c *conn) allowed(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.blocked != nil && time.Since(c.checked) > 5*time.Second {
-		c.checked = time.Now()
-		me, err := c.client.Me(ctx)
-		if err != nil {
-			c.blocked = introduction(c.name, err)
-			return c.blocked
-		}
-		c.remote.SetCanSeeAll(c.identify(me))
-		c.blocked = c.store.Bind(ctx, c.orgID)
-	}
-	return c.blocked
 }
 
 // check repairs the capture triggers and follows changes of the tables.

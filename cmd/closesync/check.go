@@ -88,8 +88,11 @@ func (o *options) newCheck(ctx context.Context) (*checking, error) {
 	default:
 		k.good("database", "Postgres "+version)
 	}
-	err = pool.QueryRow(ctx, `SELECT to_regclass('closesync.dirty') IS NOT NULL`).Scan(&k.ready)
-	return k, err
+	if err := pool.QueryRow(ctx, `SELECT to_regclass('closesync.dirty') IS NOT NULL`).Scan(&k.ready); err != nil {
+		stop()
+		return nil, err
+	}
+	return k, nil
 }
 
 func (k *checking) good(id, what string) {
@@ -141,10 +144,9 @@ func (k *checking) connection(ctx context.Context, c config.Connection) {
 		k.bad(id("key"), err.Error(), remedy)
 		return
 	}
-	cn := &conn{name: c.Name}
-	all := cn.identify(me)
-	k.good(id("key"), "works as "+me.Email+" in "+cn.orgID)
-	k.permissions(id("permissions"), me, cn.orgID, all)
+	org, all := identify(me)
+	k.good(id("key"), "works as "+me.Email+" in "+org)
+	k.permissions(id("permissions"), me, org, all)
 	if k.pool == nil || !k.ready {
 		return
 	}
@@ -152,7 +154,7 @@ func (k *checking) connection(ctx context.Context, c config.Connection) {
 	if err != nil {
 		return // the mapping's own check names it
 	}
-	k.binding(ctx, id("binding"), s, cn.orgID)
+	k.binding(ctx, id("binding"), s, org)
 	k.triggers(ctx, id("triggers"), s)
 	k.webhook(ctx, id("webhook"), client, s)
 }
@@ -182,7 +184,6 @@ func (k *checking) permissions(id string, me *closeapi.Me, org string, all bool)
 	k.good(id, "sees and may change everything that is synchronised")
 }
 
-// binding looks without binding: Bind writes only where nothing is bound.
 func (k *checking) binding(ctx context.Context, id string, s *store.Store, org string) {
 	bound, err := s.Bound(ctx)
 	if err == nil && bound == "" {
@@ -190,7 +191,7 @@ func (k *checking) binding(ctx context.Context, id string, s *store.Store, org s
 		return
 	}
 	if err == nil {
-		err = s.Bind(ctx, org)
+		err = s.CheckBinding(ctx, org)
 	}
 	if err != nil {
 		k.bad(id, err.Error(), "closesync adopt, if this database shall belong to this key from now on")

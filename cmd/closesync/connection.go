@@ -82,9 +82,8 @@ func (o *options) connectionTest() *cobra.Command {
 					r.Error = err.Error()
 					bad++
 				} else {
-					cn := &conn{}
-					r.SeesAll = cn.identify(me)
-					r.OK, r.Organization, r.User = true, cn.orgID, me.Email
+					r.Organization, r.SeesAll = identify(me)
+					r.OK, r.User = true, me.Email
 				}
 				rows = append(rows, r)
 			}

@@ -64,7 +64,7 @@ func (d deliveries) Keys(ctx context.Context, name string) ([]webhook.SigningKey
 		if err != nil {
 			return fmt.Errorf("the signature key of connection %s is not hex", name)
 		}
-		keys = append(keys, webhook.SigningKey{SubscriptionID: id, Key: key, OrganizationID: c.orgID})
+		keys = append(keys, webhook.SigningKey{SubscriptionID: id, Key: key, OrganizationID: c.permission.of()})
 		return nil
 	}
 	if err := add("", d.cfg.WebhookKey.Reveal()); err != nil {

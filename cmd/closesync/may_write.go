@@ -38,9 +38,8 @@ func (o *options) mayWrite(ctx context.Context, cfg *config.Config, client *clos
 	if err != nil {
 		return o.refused(err)
 	}
-	cn := &conn{}
-	if cn.identify(me); cn.orgID != bound {
-		return fmt.Errorf("nothing is written: %w: it holds organization %s, the key belongs to %s; use that organization's key, or another DATABASE_URL", store.ErrForeign, bound, cn.orgID)
+	if org, _ := identify(me); org != bound {
+		return fmt.Errorf("nothing is written: %w: it holds organization %s, the key belongs to %s; use that organization's key, or another DATABASE_URL", store.ErrForeign, bound, org)
 	}
 	return nil
 }
@@ -52,9 +51,8 @@ func (s *session) mayWrite(ctx context.Context, m member, client *closeapi.Clien
 	if err != nil {
 		return s.refused(err)
 	}
-	cn := &conn{}
-	cn.identify(me)
-	if err := m.CheckBinding(ctx, cn.orgID); err != nil {
+	org, _ := identify(me)
+	if err := m.CheckBinding(ctx, org); err != nil {
 		return fmt.Errorf("nothing is written: %w", err)
 	}
 	return nil

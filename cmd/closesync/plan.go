@@ -62,8 +62,8 @@ func (r *resyncOptions) items(ctx context.Context, what []string) ([]planItem, e
 	defer a.close()
 	items := []planItem{}
 	for _, c := range a.chosen(r.connection) {
-		if c.blocked != nil {
-			return nil, c.blocked
+		if blocked := c.permission.reason(); blocked != nil {
+			return nil, blocked
 		}
 		found, err := r.itemsOf(ctx, c, what)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 func (a *app) status(ctx context.Context) (any, error) {
 	list := []store.ConnectionStatus{}
 	for _, c := range a.conns {
-		in := store.StatusInput{API: c.api.state(), OrganizationID: c.orgID, Webhook: c.webhookState(ctx), Rate: rateStates(c.client.Limits())}
+		in := store.StatusInput{API: c.api.state(), OrganizationID: c.permission.of(), Webhook: c.webhookState(ctx), Rate: rateStates(c.client.Limits())}
 		if err := c.allowed(ctx); err != nil {
 			in.API = store.APIState{Error: text(err.Error())}
 		}

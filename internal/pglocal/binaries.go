@@ -68,7 +68,7 @@ func locate(ctx context.Context, at layout, log *slog.Logger) (binaries, error) 
 	if b, ok := choose(found, need); ok {
 		return b, nil
 	}
-	b, err := fetch(ctx, at, need, log)
+	b, err := fetch(ctx, at, need, log, download)
 	if err == nil {
 		return b, nil
 	}

@@ -24,11 +24,18 @@ var fetchable = map[int]embedded.PostgresVersion{
 // fetchTimeout bounds the download of about 20 MB.
 const fetchTimeout = 5 * time.Minute
 
+// fetchPrefix names the folders of downloads under way.
+const fetchPrefix = "fetch-"
+
+// unpack fills staging/postgres with a release.
+type unpack func(ctx context.Context, staging string, version embedded.PostgresVersion) error
+
 // fetch downloads a Postgres of the needed major version (0: any) by the
 // embedded-postgres library and moves it to at.binaries. The library removes
 // and fills the folders it is given as it likes, so it only ever sees a
-// staging folder made for this one call, never the data.
-func fetch(ctx context.Context, at layout, need int, log *slog.Logger) (binaries, error) {
+// staging folder made for this one call, never the data. The caller holds the
+// lock, so staging folders that are there belong to nobody.
+func fetch(ctx context.Context, at layout, need int, log *slog.Logger, download unpack) (binaries, error) {
 	if need == 0 {
 		need = newestFetched
 	}
@@ -39,16 +46,25 @@ func fetch(ctx context.Context, at layout, need int, log *slog.Logger) (binaries
 	if err := os.MkdirAll(at.binaries, 0o755); err != nil {
 		return binaries{}, err
 	}
-	staging, err := os.MkdirTemp(at.binaries, "fetch-")
+	sweep(filepath.Join(at.binaries, fetchPrefix+"*"))
+	staging, err := os.MkdirTemp(at.binaries, fetchPrefix)
 	if err != nil {
 		return binaries{}, err
 	}
+	defer func() { _ = os.RemoveAll(staging) }()
 	log.Info("no postgres installed; downloading one", "version", string(version))
 	if err := download(ctx, staging, version); err != nil {
 		return binaries{}, err
 	}
-	defer func() { _ = os.RemoveAll(staging) }()
 	return adopt(ctx, at, staging, need)
+}
+
+// sweep removes what killed processes left in the making.
+func sweep(pattern string) {
+	left, _ := filepath.Glob(pattern)
+	for _, dir := range left {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 // download runs the library up to the point where the binaries are unpacked
@@ -68,7 +84,7 @@ func download(ctx context.Context, staging string, version embedded.PostgresVers
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	// The library takes no context; after a timeout its download goes on by
-	// itself in the staging folder and harms nothing.
+	// itself. What it still writes is swept by the next one.
 	result := make(chan error, 1)
 	go func() { result <- embedded.NewDatabase(config).Start() }()
 	select {
@@ -83,20 +99,26 @@ func download(ctx context.Context, staging string, version embedded.PostgresVers
 	return nil
 }
 
-// adopt gives the unpacked release its lasting name.
+// adopt gives the unpacked release its lasting name. What has that name already
+// did not run, or nothing would have been fetched.
 func adopt(ctx context.Context, at layout, staging string, major int) (binaries, error) {
 	unpacked := filepath.Join(staging, "postgres")
 	// The server may run as another user than the one who unpacked.
 	if err := os.Chmod(unpacked, 0o755); err != nil {
 		return binaries{}, err
 	}
+	found := usable(ctx, []string{filepath.Join(unpacked, "bin")})
+	if len(found) == 0 {
+		return binaries{}, fmt.Errorf("the downloaded Postgres %d does not run here", major)
+	}
 	target := filepath.Join(at.binaries, strconv.Itoa(major))
+	if err := os.RemoveAll(target); err != nil {
+		return binaries{}, err
+	}
 	if err := os.Rename(unpacked, target); err != nil {
 		return binaries{}, err
 	}
-	found := usable(ctx, []string{filepath.Join(target, "bin")})
-	if len(found) == 0 {
-		return binaries{}, fmt.Errorf("the downloaded Postgres in %s does not run here", target)
-	}
-	return found[0], nil
+	b := found[0]
+	b.dir = filepath.Join(target, "bin")
+	return b, nil
 }

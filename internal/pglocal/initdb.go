@@ -23,6 +23,7 @@ func (s *Server) initCluster(ctx context.Context) error {
 	if err := mustBeAbsent(s.at.cluster); err != nil {
 		return err
 	}
+	sweep(filepath.Join(s.at.dir, initPrefix+"*"))
 	fresh, err := os.MkdirTemp(s.at.dir, initPrefix)
 	if err != nil {
 		return fmt.Errorf("pglocal: %w", err)

@@ -29,14 +29,15 @@ type layout struct {
 	binaries string // downloaded Postgres, if none is installed
 }
 
+// layoutOf lays out a folder that exists.
 func layoutOf(dir string) (layout, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return layout{}, fmt.Errorf("pglocal: data folder %q: %w", dir, err)
 	}
 	// The leftover check compares with what the kernel says of a process.
-	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = resolved
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return layout{}, fmt.Errorf("pglocal: data folder: %w", err)
 	}
 	return layout{
 		dir:      abs,

@@ -108,12 +108,14 @@ func newServer(opts Options) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	// Made first: the layout is that of the folder behind links, which the next
+	// process would find at another place otherwise.
+	if err := os.MkdirAll(opts.DataDir, 0o755); err != nil {
+		return nil, fmt.Errorf("pglocal: data folder: %w", err)
+	}
 	at, err := layoutOf(opts.DataDir)
 	if err != nil {
 		return nil, err
-	}
-	if err := os.MkdirAll(at.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("pglocal: data folder: %w", err)
 	}
 	return &Server{
 		opts: opts, at: at, log: log,

@@ -71,8 +71,12 @@ func connect(ctx context.Context, admin string, dsn func(string) string, end fun
 		return nil, err
 	}
 	s := &server{dsn: dsn, close: end, admin: conn, token: strings.ToLower(rand.Text()[:10]), ready: map[string]*template{}}
-	_, err = conn.Exec(ctx, "SELECT pg_advisory_lock($1)", lockKey(s.token))
-	return s, err
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", lockKey(s.token)); err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		end()
+		return nil, err
+	}
+	return s, nil
 }
 
 // lockKey is the session lock that says "the process of this token lives".

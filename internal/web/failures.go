@@ -28,7 +28,16 @@ func newFailures(now func() time.Time) *failures {
 func (f *failures) locked(peer netip.Addr) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.fullAt[peer].Sub(f.now()) > (failureBurst-1)*failureRefill
+	return f.fullAt[f.counted(peer)].Sub(f.now()) > (failureBurst-1)*failureRefill
+}
+
+// counted is the address whose count holds for the peer. When too many guess at
+// once to tell them apart, all that are not known yet share one.
+func (f *failures) counted(peer netip.Addr) netip.Addr {
+	if _, known := f.fullAt[peer]; !known && len(f.fullAt) >= failureMost {
+		return netip.Addr{}
+	}
+	return peer
 }
 
 func (f *failures) note(peer netip.Addr) {
@@ -42,10 +51,7 @@ func (f *failures) note(peer netip.Addr) {
 			}
 		}
 	}
-	if len(f.fullAt) >= failureMost {
-		// Too many guess at once to tell them apart: all share one count.
-		peer = netip.Addr{}
-	}
+	peer = f.counted(peer)
 	at := f.fullAt[peer]
 	if at.Before(now) {
 		at = now

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,31 @@ func TestLockOut(t *testing.T) {
 	for range 100 {
 		require.Equal(t, 401, ask(h, "GET", "/").Code, "no token is no guess")
 	}
+}
+
+// From more addresses than are remembered, guessing is no faster than from one.
+func TestLockOut_FromEverywhere(t *testing.T) {
+	now := start
+	f := newFailures(func() time.Time { return now })
+	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)}) }
+	guesses := 0
+	for i := range 2 * failureMost {
+		if !f.locked(at(i)) {
+			f.note(at(i))
+			guesses++
+		}
+	}
+	require.Equal(t, failureMost+failureBurst, guesses)
+	require.False(t, f.locked(at(0)), "one that is known has its own count")
+	for range failureBurst {
+		f.note(at(0))
+	}
+	require.True(t, f.locked(at(0)))
+
+	now = now.Add(time.Hour)
+	require.False(t, f.locked(at(2*failureMost)))
+	f.note(at(2 * failureMost))
+	require.Len(t, f.fullAt, 1, "they are forgotten")
 }
 
 func TestHeaders(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -23,13 +24,14 @@ import (
 
 // app is the assembled program: one engine a connection over one database.
 type app struct {
-	cfg   *config.Config
-	log   *slog.Logger
-	pool  *pgxpool.Pool
-	stop  func()
-	conns []*conn
-	lag   lags
-	looks bool // nothing at all is written
+	cfg      *config.Config
+	log      *slog.Logger
+	pool     *pgxpool.Pool
+	stop     func()
+	conns    []*conn
+	lag      lags
+	receipts *receipts
+	looks    bool // nothing at all is written
 }
 
 // conn is one connection's parts.
@@ -71,6 +73,7 @@ func (o *options) assembleAs(ctx context.Context, cfg *config.Config, a *app, mi
 		return nil, err
 	}
 	a.cfg, a.log, a.pool, a.stop = cfg, o.logger(cfg), pool, stop
+	a.receipts = newReceipts(a.log, time.Now)
 	if weak := transportWarning(cfg.DatabaseURL.Reveal()); weak != "" {
 		a.log.Warn(weak)
 	}

@@ -18,7 +18,7 @@ import (
 type deliveries struct{ *app }
 
 func (a *app) receiver() *webhook.Receiver {
-	return webhook.New(webhook.Options{Sink: deliveries{a}, Keys: deliveries{a}, Now: time.Now})
+	return webhook.New(webhook.Options{Sink: deliveries{a}, Keys: deliveries{a}, Now: time.Now, Observe: a.receipts.observe})
 }
 
 func (a *app) byName(name string) *conn {

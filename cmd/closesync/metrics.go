@@ -12,6 +12,7 @@ import (
 func (a *app) metrics() prometheus.Gatherer {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(a.receipts.requests, a.receipts.age)
 	for _, c := range a.conns {
 		labels := prometheus.Labels{"connection": c.name}
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "closesync_close_requests_total",

@@ -17,7 +17,7 @@ const sweepInterval = 200 * time.Millisecond
 // runAlarms wakes cycles: at once when a local change is committed, and every
 // sweepInterval for marks that came due or whose alarm was lost. Cycles that it
 // starts itself run on work, which outlives ctx.
-func (w *Worker) runAlarms(ctx, work context.Context, conn *pgx.Conn, m missing) {
+func (w *Worker) runAlarms(ctx, work context.Context, conn *pgx.Conn, m missing[string]) {
 	defer close(w.ended)
 	heard := make(chan struct{}, 1)
 	go w.listen(ctx, conn, heard)

@@ -18,13 +18,13 @@ const (
 	orphanGrace    = 3 * time.Second
 )
 
-// missing remembers since when each worker has not been seen.
-type missing map[string]time.Time
+// missing remembers since when each has not been seen.
+type missing[K comparable] map[K]time.Time
 
 // since notes who is missing now and names those who have been for grace.
-func (m missing) since(now time.Time, names []string, grace time.Duration) []string {
-	still := make(missing, len(names))
-	var gone []string
+func (m missing[K]) since(now time.Time, names []K, grace time.Duration) []K {
+	still := make(missing[K], len(names))
+	var gone []K
 	for _, name := range names {
 		first, known := m[name]
 		if !known {
@@ -52,7 +52,7 @@ var absentSQL = `WITH working AS (
 
 // takeOver frees what workers hold that have been missing for grace: their
 // jobs, their claims and the leadership of the queue.
-func (w *Worker) takeOver(ctx context.Context, m missing, grace time.Duration) error {
+func (w *Worker) takeOver(ctx context.Context, m missing[string], grace time.Duration) error {
 	rows, err := w.pool.Query(ctx, absentSQL, presenceLock, w.Name())
 	if err != nil {
 		return fmt.Errorf("jobs: orphans: %w", err)
@@ -91,17 +91,20 @@ func (w *Worker) inherit(ctx context.Context, gone []string) error {
 	return w.begin(ctx)
 }
 
-// watchOrphans looks for them until ctx ends. An error is tried again.
-func (w *Worker) watchOrphans(ctx context.Context, m missing) {
+// watchOrphans looks for them, and for what this worker forgot, until ctx ends.
+// An error is tried again.
+func (w *Worker) watchOrphans(ctx context.Context, m missing[string]) {
 	tick := time.NewTicker(orphanInterval)
 	defer tick.Stop()
+	own := missing[int64]{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := w.takeOver(ctx, m, orphanGrace); err != nil && !errors.Is(err, context.Canceled) {
-				w.log.Debug("the work of dead workers cannot be looked for", "error", err)
+			err := errors.Join(w.takeOver(ctx, m, orphanGrace), w.giveBack(ctx, own))
+			if err != nil && !errors.Is(err, context.Canceled) {
+				w.log.Debug("work that nobody does cannot be looked for", "error", err)
 			}
 		}
 	}

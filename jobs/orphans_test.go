@@ -103,3 +103,17 @@ func TestFault_D3_ScheduledWorkGoesOnAfterTheLeaderIsKilled(t *testing.T) {
 		eventually(t, w, "the snoozed job ran", "SELECT count(*) = 0 FROM river.river_job WHERE state = 'scheduled'")
 	}
 }
+
+// After an outage of Postgres a job of a worker that lives may stand as running
+// for ever: its end was not written down. It holds up every equal one.
+func TestFault_C2_AJobWhoseEndWasNotWrittenDownIsGivenBack(t *testing.T) {
+	t.Parallel()
+	w := harness.New(t, harness.Options{Close: closetest.Options{Seed: 46, Leads: 3}})
+	w.Load()
+	j := worker(t, w)
+	start(t, j)
+	eventually(t, w, "the start is over", "SELECT count(*) > 0 AND bool_and(state = 'completed') FROM river.river_job")
+	w.SQL(`INSERT INTO river.river_job (state, attempt, max_attempts, attempted_at, attempted_by, kind, args, queue, unique_key, unique_states)
+		VALUES ('running', 1, 10, now(), ARRAY[$1], 'events', '{"connection": "default"}', 'follow', '\x01', B'11111111')`, j.Name())
+	eventually(t, w, "it is worked", "SELECT count(*) = 1 FROM river.river_job WHERE unique_key = '\x01' AND state = 'completed'")
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/robfig/cron/v3"
 
 	"closesync/migrations"
@@ -40,6 +41,8 @@ type Worker struct {
 	log    *slog.Logger
 	// awake: a cycle job was put in the queue and has not begun.
 	awake atomic.Bool
+	// underway: see giveBack.
+	underway underway
 	// slots and cycles are for the cycles that a local change starts at once.
 	slots  chan struct{}
 	cycles sync.WaitGroup
@@ -60,7 +63,7 @@ const (
 
 // New registers the job kinds and the schedule. Nothing runs before Start.
 func New(o Options) (*Worker, error) {
-	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, when: o.Schedule, log: o.Logger, slots: make(chan struct{}, cyclesAtOnce)}
+	w := &Worker{pool: o.Pool, byName: map[string]Connection{}, when: o.Schedule, log: o.Logger, underway: underway{ids: map[int64]bool{}}, slots: make(chan struct{}, cyclesAtOnce)}
 	for _, c := range o.Connections {
 		w.byName[c.Name] = c
 	}
@@ -82,6 +85,7 @@ func New(o Options) (*Worker, error) {
 			QueueLoad:   {MaxWorkers: 2, FetchPollInterval: time.Second},
 		},
 		Workers:                     workers,
+		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.underway.around)},
 		PeriodicJobs:                periodic(o),
 		RetryPolicy:                 soon{},
 		JobTimeout:                  jobTimeout,
@@ -125,7 +129,7 @@ func (w *Worker) Start(ctx context.Context) error {
 		return err
 	}
 	// Whoever is missing now was killed before this start.
-	gone := missing{}
+	gone := missing[string]{}
 	if err := w.takeOver(ctx, gone, 0); err != nil {
 		_ = heard.Close(ctx)
 		return err

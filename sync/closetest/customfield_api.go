@@ -72,17 +72,52 @@ func (s *Server) customFieldEndpoint(req *request) ([]byte, *apiError) {
 		return nil, notFound("custom field")
 	}
 	d := s.customs[req.parts[2]]
+	if len(req.parts) > 3 {
+		return s.associationEndpoint(req, d)
+	}
 	switch req.method {
 	case "DELETE":
 		s.dropCustomField(d)
 		return []byte("{}"), nil
 	case "PUT":
 		s.changeCustomField(d, req.body)
-	case "POST": // …/association/
-		if k, _ := req.body["object_type"].(string); k != "" && !d.on(k) {
+	case "POST":
+		return nil, sentence(405, "Method not allowed")
+	}
+	return encode(s.customShape(d)), nil
+}
+
+// associationEndpoint puts a shared field on a further object type, or takes it
+// off one (/association/{object type}/): its values vanish there at once.
+func (s *Server) associationEndpoint(req *request, d *customField) ([]byte, *apiError) {
+	if !d.shared || req.parts[3] != "association" {
+		return nil, sentence(404, "Not found")
+	}
+	switch {
+	case len(req.parts) == 4 && req.method == "POST":
+		k, _ := req.body["object_type"].(string)
+		if !slices.Contains(kinds, k) {
+			return nil, fieldErrors{"object_type": "Not a valid choice."}.err()
+		}
+		if !d.on(k) {
 			d.objects = append(d.objects, k)
 		}
+	case len(req.parts) == 5 && req.method == "DELETE":
+		k := req.parts[4]
+		if !d.on(k) {
+			return nil, notFound("association")
+		}
+		s.eachWith(d, func(r *record, f map[string]any, key string) {
+			if r.kind == k {
+				delete(f, key)
+			}
+		})
+		d.objects = slices.DeleteFunc(d.objects, func(o string) bool { return o == k })
+	default:
+		return nil, sentence(405, "Method not allowed")
 	}
+	d.updated = s.stamp()
+	s.emitCustomField(d, d.scope(), "updated")
 	return encode(s.customShape(d)), nil
 }
 
@@ -145,7 +180,7 @@ func (s *Server) changeCustomField(d *customField, body map[string]any) {
 }
 
 func (s *Server) convert(d *customField, to string) {
-	s.eachWith(d, func(f map[string]any, key string) {
+	s.eachWith(d, func(_ *record, f map[string]any, key string) {
 		if _, text := f[key].(string); !text {
 			f[key] = strings.Trim(string(encode(f[key])), `"`)
 		}
@@ -156,7 +191,7 @@ func (s *Server) convert(d *customField, to string) {
 // dropCustomField deletes a definition: its values vanish at once, with no
 // event of the records and without moving date_updated.
 func (s *Server) dropCustomField(d *customField) {
-	s.eachWith(d, func(f map[string]any, key string) { delete(f, key) })
+	s.eachWith(d, func(_ *record, f map[string]any, key string) { delete(f, key) })
 	delete(s.customs, d.id)
 	s.order = slices.DeleteFunc(s.order, func(x *customField) bool { return x == d })
 	s.chooseSeedCustoms()
@@ -164,7 +199,7 @@ func (s *Server) dropCustomField(d *customField) {
 }
 
 // eachWith changes the fields of every record that has a value of d.
-func (s *Server) eachWith(d *customField, change func(f map[string]any, key string)) {
+func (s *Server) eachWith(d *customField, change func(r *record, f map[string]any, key string)) {
 	s.materialise()
 	key := customPrefix + d.id
 	for _, r := range s.records {
@@ -172,7 +207,7 @@ func (s *Server) eachWith(d *customField, change func(f map[string]any, key stri
 			continue
 		}
 		f := s.fields(r.live)
-		change(f, key)
+		change(r, f, key)
 		s.save(&version{rec: r, created: r.live.created, updated: r.live.updated}, f)
 	}
 }

@@ -3,6 +3,8 @@ package closetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 )
@@ -75,7 +77,13 @@ func decodeObject(raw []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	err := d.Decode(&m)
-	return m, err
+	if err != nil {
+		return m, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	return m, nil
 }
 
 // fields is the record's own fields, decoded anew: the caller may change them.

@@ -68,7 +68,11 @@ func (s *Server) eventList(req *request) ([]byte, *apiError) {
 		if !ok {
 			return nil, badRequest("Invalid cursor.")
 		}
-		end, newer = s.eventPlace(at, seq), dir == "p"
+		// The event itself may have been rewritten since, and gone from its place.
+		if newer = dir == "p"; newer {
+			seq++
+		}
+		end = s.eventPlace(at, seq)
 	}
 	match := func(e *event) bool {
 		return e.visible <= now && e.updated >= lo && e.matches(want) && s.visible(req.key, e.lead)
@@ -76,12 +80,12 @@ func (s *Server) eventList(req *request) ([]byte, *apiError) {
 	return s.eventAnswer(req.key, s.collectEvents(end, newer, limit, match), match), nil
 }
 
-// collectEvents takes up to limit matches older than position end, or newer
-// than it, and returns them newest first.
+// collectEvents takes up to limit matches before position end, or from there
+// on, and returns them newest first.
 func (s *Server) collectEvents(end int, newer bool, limit int, match func(*event) bool) []*event {
 	var rows []*event
 	if newer {
-		for i := end + 1; i < len(s.log) && len(rows) < limit; i++ {
+		for i := end; i < len(s.log) && len(rows) < limit; i++ {
 			if match(s.log[i]) {
 				rows = append(rows, s.log[i])
 			}
@@ -111,7 +115,7 @@ func (s *Server) eventAnswer(k *apiKey, rows []*event, match func(*event) bool) 
 		if len(s.collectEvents(s.eventPlace(last.updated, last.seq), false, 1, match)) > 0 {
 			next = s.eventCursor(last, "n")
 		}
-		if len(s.collectEvents(s.eventPlace(first.updated, first.seq), true, 1, match)) > 0 {
+		if len(s.collectEvents(s.eventPlace(first.updated, first.seq+1), true, 1, match)) > 0 {
 			prev = s.eventCursor(first, "p")
 		}
 	}

@@ -63,11 +63,7 @@ func (r rawText) MarshalJSON() ([]byte, error) { return r, nil }
 func (s *Server) addEvent(c *call, e *event) {
 	e.id = s.shortID("ev")
 	e.userID, e.apiKeyID, e.requestID = c.actor.UserID, c.actor.APIKeyID, c.requestID
-	e.meta = map[string]any{}
-	if c.method != "" {
-		e.meta["request_method"], e.meta["request_path"] = c.method, c.path
-	}
-	maps.Copy(e.meta, c.meta)
+	e.meta = metaOf(c, nil)
 	s.eventSeq++
 	e.seq = s.eventSeq
 	s.appear(e)
@@ -76,6 +72,18 @@ func (s *Server) addEvent(c *call, e *event) {
 	s.lastEvent[e.objectID] = e
 	s.trimLog(e.created)
 	s.hooks.enqueue(s, e)
+}
+
+// metaOf is the meta of an event; of one that is folded into before, what was
+// known before stays: every event of a merge names both leads.
+func metaOf(c *call, before map[string]any) map[string]any {
+	meta := map[string]any{}
+	maps.Copy(meta, before)
+	if c.method != "" {
+		meta["request_method"], meta["request_path"] = c.method, c.path
+	}
+	maps.Copy(meta, c.meta)
+	return meta
 }
 
 // consolidate folds an update into the object's newest event: id and
@@ -95,6 +103,7 @@ func (s *Server) consolidate(c *call, r *record, changed []string, prev map[stri
 	s.dropFromLog(e)
 	e.changed, e.prevData, e.data = slices.Compact(all), before, s.eventText(r.live)
 	e.userID, e.apiKeyID, e.requestID = c.actor.UserID, c.actor.APIKeyID, c.requestID
+	e.meta = metaOf(c, e.meta)
 	e.updated = now
 	s.eventSeq++
 	e.seq = s.eventSeq

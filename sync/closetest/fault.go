@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +61,7 @@ type Fault struct {
 	Body   string            `json:"body"`
 	Delay  time.Duration     `json:"delay"`
 	N      int               `json:"n"`
-	// Replace is applied literally to the encoded answer.
+	// Replace is applied literally to the encoded answer, in order of its keys.
 	Replace map[string]string `json:"replace"`
 }
 
@@ -195,8 +197,8 @@ func (f *Fault) change(resp *response) {
 		resp.header.Set("Content-Type", "text/html")
 		resp.status, resp.body = 200, []byte("<html><body>Please sign in to the proxy</body></html>")
 	case FaultReplace:
-		for old, new := range f.Replace {
-			resp.body = bytes.ReplaceAll(resp.body, []byte(old), []byte(new))
+		for _, old := range slices.Sorted(maps.Keys(f.Replace)) {
+			resp.body = bytes.ReplaceAll(resp.body, []byte(old), []byte(f.Replace[old]))
 		}
 	case FaultDuplicateKeys:
 		resp.body = bytes.ReplaceAll(resp.body, []byte(`"id":`), []byte(`"ID":"x_upper","Id":"x_title","id":"x_first","id":`))

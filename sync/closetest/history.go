@@ -2,6 +2,7 @@ package closetest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -60,7 +61,7 @@ func (s *Server) violate(c *call, format string, args ...any) {
 
 // checkParams records parameters that the endpoint would drop silently.
 func (s *Server) checkParams(c *call, q url.Values, known ...string) {
-	for k := range q {
+	for _, k := range slices.Sorted(maps.Keys(q)) {
 		if !slices.Contains(known, k) && k != "_fields" && k != "_limit" && k != "_skip" {
 			s.violate(c, "unknown parameter %q", k)
 		}

@@ -29,8 +29,8 @@ func limits(q url.Values, maxLimit, maxSkip int) (limit, skip int, err *apiError
 	return limit, skip, nil
 }
 
-// listEndpoint walks the index from the newest; leads and tasks by
-// date_updated, contacts and opportunities by date_created.
+// listEndpoint walks the index from the newest: leads by date_updated, contacts
+// and tasks by date_created.
 func (s *Server) listEndpoint(req *request, kind string) ([]byte, *apiError) {
 	limit, skip, err := limits(req.query, caps[kind].limit, caps[kind].skip)
 	if err != nil {

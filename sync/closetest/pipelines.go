@@ -81,6 +81,9 @@ func (s *Server) deletePipeline(p *pipeline) ([]byte, *apiError) {
 			return nil, badRequest("The pipeline still has opportunities.")
 		}
 	}
+	if len(s.cat.pipelines) == 1 {
+		return nil, badRequest("The last pipeline cannot be deleted.")
+	}
 	s.cat.pipelines = slices.DeleteFunc(s.cat.pipelines, func(x *pipeline) bool { return x == p })
 	return nil, nil
 }

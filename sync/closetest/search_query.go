@@ -194,6 +194,9 @@ func (s *Server) relatives(v *version, kind string) []subject {
 	}
 	lead := v.rec.leadRecord()
 	if kind == kindLead {
+		if lead.indexed == nil { // its child was moved below it, and is indexed already
+			return nil
+		}
 		return []subject{{kind, lead.indexed, nil}}
 	}
 	for _, ch := range lead.children {

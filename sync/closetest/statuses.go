@@ -52,6 +52,13 @@ func (s *Server) statusEndpoint(req *request) ([]byte, *apiError) {
 		}
 		return encode(map[string]any{"data": s.opportunityStatuses(true)}), nil
 	}
+	if len(req.parts) == 3 && req.method == "GET" {
+		st := s.anyStatus(req.parts[2])
+		if st == nil || (st.pipeline == nil) != (kind == kindLead) {
+			return nil, notFound("status")
+		}
+		return encode(st.shape(true)), nil
+	}
 	if req.key.role != RoleAdmin {
 		return nil, sentence(403, "You do not have permission to manage statuses.")
 	}
@@ -66,8 +73,13 @@ func (s *Server) statusEndpoint(req *request) ([]byte, *apiError) {
 	if len(req.parts) != 3 {
 		return nil, sentence(405, "Method not allowed")
 	}
-	if req.method == "DELETE" {
+	switch {
+	case req.method == "DELETE":
 		return []byte("{}"), s.deleteStatus(&req.call, req.parts[2])
+	case req.method != "PUT":
+		return nil, sentence(405, "Method not allowed")
+	case strings.TrimSpace(label) == "":
+		return nil, fieldErrors{"label": "This field is required."}.err()
 	}
 	if err := s.renameStatus(&req.call, req.parts[2], label); err != nil {
 		return nil, err
@@ -126,6 +138,9 @@ func (s *Server) deleteStatus(c *call, id string) *apiError {
 	st := s.anyStatus(id)
 	if st == nil {
 		return notFound("status")
+	}
+	if len(s.cat.leadStatuses) == 1 && st == s.cat.leadStatuses[0] || st.pipeline != nil && len(st.pipeline.statuses) == 1 {
+		return badRequest("The last status cannot be deleted.")
 	}
 	s.materialise()
 	without := func(list []*status) (out []*status) {

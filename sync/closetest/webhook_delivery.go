@@ -26,6 +26,7 @@ type delivery struct {
 	due, first int64
 	attempts   int
 	drop       bool
+	twin       bool // sent besides the one in the queue, and never again
 }
 
 // Sign is the close-sig-hash of a body: HMAC-SHA256 over the timestamp's text
@@ -93,14 +94,20 @@ func (s *Server) takeDue() []*delivery {
 		s.prepare(d, now)
 		d.drop = o.Drop > 0 && h.rng.Float64() < o.Drop
 		if o.Duplicate > 0 && h.rng.Float64() < o.Duplicate {
-			twin := *d
-			due = append(due, &twin)
+			due = append(due, d.double())
 		}
 	}
 	if o.Shuffle {
 		h.rng.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
 	}
 	return due
+}
+
+// double is the same delivery once more, whose fate leaves the queue alone.
+func (d *delivery) double() *delivery {
+	twin := *d
+	twin.twin = true
+	return &twin
 }
 
 func (s *Server) prepare(d *delivery, now int64) {
@@ -179,7 +186,7 @@ func (s *Server) record(d *delivery, status int, err error) {
 	if now-sub.firstFail >= s.opt.Webhooks.PauseAfter.Microseconds() {
 		s.pause(sub, "too_many_failures")
 	}
-	if sub.status == "active" && now-d.first < deliveryLife.Microseconds() && slices.Contains(s.hooks.subs, sub) {
+	if !d.twin && sub.status == "active" && now-d.first < deliveryLife.Microseconds() && slices.Contains(s.hooks.subs, sub) {
 		d.due = now + backoff(d.attempts).Microseconds()
 		s.hooks.queue = append(s.hooks.queue, d)
 	}

@@ -48,8 +48,7 @@ func (s *Server) takeWebhook(i int, keep bool) *delivery {
 	d := due[i]
 	s.prepare(d, s.nowMicros())
 	if keep {
-		twin := *d
-		return &twin
+		return d.double()
 	}
 	s.hooks.queue = slices.DeleteFunc(s.hooks.queue, func(other *delivery) bool { return other == d })
 	return d

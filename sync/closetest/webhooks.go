@@ -70,8 +70,12 @@ func orEmpty(list []any) []any {
 
 func (s *Server) webhookEndpoint(req *request) ([]byte, *apiError) {
 	if len(req.parts) == 1 {
-		if req.method == "POST" {
+		switch req.method {
+		case "POST":
 			return s.subscribe(req)
+		case "GET":
+		default:
+			return nil, sentence(405, "Method not allowed")
 		}
 		rows := []any{}
 		for _, sub := range s.hooks.subs {

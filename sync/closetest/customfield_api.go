@@ -159,7 +159,7 @@ func texts(v any) []string {
 }
 
 // changeCustomField renames, changes choices or roles, and converts: the new
-// type holds Options.ConvertDelay later, values become text.
+// type holds Options.ConvertDelay later.
 func (s *Server) changeCustomField(d *customField, body map[string]any) {
 	if n, ok := body["name"].(string); ok {
 		d.name, d.nameJSON = n, encode(n)
@@ -167,25 +167,16 @@ func (s *Server) changeCustomField(d *customField, body map[string]any) {
 	if c, ok := body["choices"]; ok {
 		s.materialise()
 		d.choices = texts(c)
+		s.chooseSeedCustoms()
 	}
 	if r, ok := body["editable_with_roles"]; ok {
 		d.editableWithRoles = texts(r)
 	}
 	if to, ok := body["type"].(string); ok && to != d.kind && slices.Contains(customTypes, to) {
-		d.convertingTo = to
-		s.after(s.opt.ConvertDelay, func() { s.convert(d, to) })
+		s.startConversion(d, to)
 	}
 	d.updated = s.stamp()
 	s.emitCustomField(d, d.scope(), "updated")
-}
-
-func (s *Server) convert(d *customField, to string) {
-	s.eachWith(d, func(_ *record, f map[string]any, key string) {
-		if _, text := f[key].(string); !text {
-			f[key] = strings.Trim(string(encode(f[key])), `"`)
-		}
-	})
-	d.kind, d.convertingTo = to, ""
 }
 
 // dropCustomField deletes a definition: its values vanish at once, with no

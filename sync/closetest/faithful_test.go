@@ -119,3 +119,28 @@ func TestRequest_HoldsOneValue(t *testing.T) {
 	}
 	require.Empty(t, b.List("lead"))
 }
+
+// Only what the new type can hold is there from the start of a conversion.
+func TestFault_S23_WhatDoesNotFitTheNewTypeGoes(t *testing.T) {
+	b := setup(t, Options{ConvertDelay: time.Minute})
+	id, err := b.AddCustomField("lead", obj{"name": "Size", "type": "text"})
+	require.NoError(t, err)
+	key := customPrefix + id
+	fits, not := b.newLead(obj{"name": "A", key: "12.5"}), b.newLead(obj{"name": "B", key: "a dozen"})
+	b.ok("PUT", "/custom_field/lead/"+id+"/", obj{"type": "number"})
+	require.Equal(t, "12.5", b.ok("GET", "/lead/"+fits+"/", nil)[key])
+	require.NotContains(t, b.ok("GET", "/lead/"+not+"/", nil), key)
+	b.clock.Advance(time.Minute)
+	require.EqualValues(t, 12.5, b.ok("GET", "/lead/"+fits+"/", nil)[key])
+	b.ok("PUT", "/lead/"+not+"/", obj{key: 12})
+}
+
+// Leads are seeded whatever became of the fields they have values of.
+func TestSeedMore_AfterChangesOfFields(t *testing.T) {
+	b := setup(t, Options{Leads: 1})
+	require.NoError(t, b.UpdateCustomField(b.CustomField("lead", "Segment"), obj{"choices": []any{}}))
+	require.NoError(t, b.UpdateCustomField(b.CustomField("lead", "Tags"), obj{"type": "text"}))
+	require.NoError(t, b.UpdateCustomField(b.CustomField("lead", "Seats"), obj{"type": "choices"}))
+	require.Equal(t, 4, b.SeedMore(3))
+	require.Len(t, b.List("lead"), 4)
+}

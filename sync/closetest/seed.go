@@ -119,7 +119,7 @@ func (s *Server) chooseSeedCustoms() {
 	s.seedDefs = map[string][]*customField{}
 	for _, d := range s.order {
 		for _, k := range kinds {
-			if d.on(k) && (d.kind == "hidden" || d.kind == "choices" || d.kind == "number") && !d.shared {
+			if d.on(k) && (d.kind == "hidden" || d.kind == "choices" && len(d.choices) > 0 || d.kind == "number") && !d.shared {
 				s.seedDefs[k] = append(s.seedDefs[k], d)
 			}
 		}

@@ -144,3 +144,14 @@ func TestSeedMore_AfterChangesOfFields(t *testing.T) {
 	require.Equal(t, 4, b.SeedMore(3))
 	require.Len(t, b.List("lead"), 4)
 }
+
+// A merge ends when it is due, whenever somebody looks next.
+func TestMerge_IsDatedByItsEnd(t *testing.T) {
+	b := setup(t, Options{MergeDelay: 5 * time.Minute})
+	from, to := b.newLead(obj{"name": "A"}), b.newLead(obj{"name": "B"})
+	b.ok("POST", "/lead/merge/", obj{"source": from, "destination": to})
+	b.clock.Advance(time.Hour)
+	merged := b.events("object_type=lead&action=merged")[0]
+	require.Equal(t, zoneless(micros(start.Add(5*time.Minute))), merged["date_updated"])
+	require.Equal(t, zoned(micros(start.Add(5*time.Minute))), b.ok("GET", "/lead/"+to+"/", nil)["date_updated"])
+}

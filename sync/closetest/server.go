@@ -27,7 +27,8 @@ type Server struct {
 	live        *view
 	search      *view
 	toIndex     []pendingIndex
-	later       []job // merges and conversions under way, by due time
+	later       []job // merges and conversions under way
+	at          int64 // the instant of the job that runs; 0 while none does
 	merges      []*leadMerge
 	hiddenLeads int
 	saved       map[string][]byte // Smart Views: queries by id
@@ -70,7 +71,14 @@ type job struct {
 	run func()
 }
 
-func (s *Server) nowMicros() int64 { return micros(s.opt.Now()) }
+// nowMicros is the present; for a job it is when the job was due, however late
+// somebody looks, so that one sequence of calls gives one history.
+func (s *Server) nowMicros() int64 {
+	if s.at != 0 {
+		return s.at
+	}
+	return micros(s.opt.Now())
+}
 
 // stamp is the instant a write happens at: milliseconds, as recorded answers
 // show six digits of which the last three are zero.
@@ -97,7 +105,9 @@ func (s *Server) settle() {
 			break
 		}
 		s.later = append(s.later[:next], s.later[next+1:]...)
+		s.at = j.due
 		j.run()
+		s.at = 0
 	}
 	if len(s.toIndex) > 0 {
 		s.catchUpIndex(now)

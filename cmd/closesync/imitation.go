@@ -25,8 +25,10 @@ type imitation struct {
 // serveImitation answers on listen until stop is called. A file keeps what
 // happens from one start to the next; "" keeps nothing.
 func serveImitation(ctx context.Context, listen, file string, opt closetest.Options) (*imitation, error) {
-	server := closetest.New(opt)
-	if file != "" {
+	var server *closetest.Server
+	if file == "" {
+		server = closetest.New(opt)
+	} else {
 		var err error
 		if server, err = closetest.Open(file, opt); err != nil {
 			return nil, err
@@ -84,7 +86,7 @@ func (r *runOptions) startSandbox(ctx context.Context, cfg *config.Config) (*imi
 		cfg.Connections[n].BaseURL = i.baseURL()
 		cfg.Connections[n].APIKey = config.NewSecret(i.Key())
 	}
-	r.logger(cfg).Info("an imitation of Close answers", "leads", len(i.List("lead")), "base_url", i.baseURL(), "control", i.controlURL())
+	r.logger(cfg).Info("an imitation of Close answers", "leads", i.Count("lead"), "base_url", i.baseURL(), "control", i.controlURL())
 	return i, nil
 }
 

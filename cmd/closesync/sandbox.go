@@ -55,7 +55,7 @@ func (o *options) serveSandbox(ctx context.Context, listen, file string, opt clo
 	defer i.stop()
 	_, _ = fmt.Fprintf(o.out, "CLOSE_BASE_URL=%s\nCLOSE_API_KEY=%s\n", i.baseURL(), i.Key())
 	_, _ = fmt.Fprintf(o.err, "An imitation of Close with %d leads answers at %s until Ctrl-C.\n"+
-		"Set the two variables above and start: closesync run\n", len(i.List("lead")), i.baseURL())
+		"Set the two variables above and start: closesync run\n", i.Count("lead"), i.baseURL())
 	if opt.Control {
 		_, _ = fmt.Fprintf(o.err, "What a person would do in the app, and faults: %s lists the calls.\n", i.controlURL())
 	}

@@ -1,7 +1,6 @@
 package closeapi
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -232,5 +231,5 @@ func TestWrites_AnAnswerThatCannotBeDecodedIsAnUnknownOutcome(t *testing.T) {
 	require.Equal(t, "PUT lead/lead_1/", unknown.Method+" "+unknown.Path)
 	_, err = b.Leads().Get(t.Context(), "lead_1")
 	require.Error(t, err)
-	require.False(t, errors.As(err, &unknown), "a read changes nothing")
+	require.NotErrorAs(t, err, &unknown, "a read changes nothing")
 }

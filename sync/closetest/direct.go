@@ -128,6 +128,16 @@ func (s *Server) List(objectType string) []map[string]any {
 	return out
 }
 
+// Count is how many records of an object type there are.
+func (s *Server) Count(objectType string) int {
+	s.lock()
+	defer s.mu.Unlock()
+	if x := s.live.created[objectType]; x != nil {
+		return len(x.rows)
+	}
+	return 0
+}
+
 // Hide takes a lead and its children out of every key's sight, or back.
 func (s *Server) Hide(leadID string, hidden bool) error {
 	s.lock()

@@ -143,6 +143,7 @@ func TestSeedMore_AfterChangesOfFields(t *testing.T) {
 	require.NoError(t, b.UpdateCustomField(b.CustomField("lead", "Seats"), obj{"type": "choices"}))
 	require.Equal(t, 4, b.SeedMore(3))
 	require.Len(t, b.List("lead"), 4)
+	require.Equal(t, 4, b.Count("lead"))
 }
 
 // A merge ends when it is due, whenever somebody looks next.

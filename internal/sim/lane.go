@@ -23,6 +23,10 @@ var start = time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
 
 const sessionCount = 3 // local programs at once
 
+// mostTasks is how many operations may be under way at once, each with a
+// connection that it keeps while it is suspended.
+const mostTasks = 24
+
 // deadlockTimeout is shorter than lockPatience, so that whoever waited before
 // has looked already when a deadlock arises: its last member is refused.
 const deadlockTimeout = "1ms"
@@ -91,7 +95,7 @@ func NewLane(t testing.TB) *Lane {
 	l := &Lane{ctx: context.Background()}
 	config, err := pgxpool.ParseConfig(dsn)
 	require.NoError(t, err)
-	config.MaxConns = 12
+	config.MaxConns = mostTasks + 8
 	config.ConnConfig.Tracer = tracer{l}
 	config.ConnConfig.RuntimeParams["deadlock_timeout"] = deadlockTimeout
 	config.HealthCheckPeriod = time.Hour

@@ -29,7 +29,7 @@ var pollsOf = map[string]int{"tail": 1, "search": 3, "audit": 8, "load": 12, "ch
 // operate begins an operation of a worker.
 func (w *World) operate(name, verb string, stop int, f func(ctx context.Context, p *proc) error) *task {
 	p := w.worker(name)
-	if p.booting {
+	if p.booting || len(w.tasks) >= mostTasks {
 		return nil
 	}
 	w.polls += pollsOf[verb]

@@ -55,6 +55,12 @@ crashes: postgres ## Kill a worker at every single touch of Postgres and Close, 
 faults: postgres ## Run the tests of every fault and print which test covers which, with its result
 	@go run ./internal/faults $(FAULTS_FLAGS)
 
+MUTANTS_FLAGS ?=
+
+.PHONY: mutants
+mutants: postgres ## Build the worker with deliberate bugs, one at a time, and print which test notices each; MUTANTS_FLAGS='-only=1,7 -seeds=100' picks
+	@go run ./internal/mutants $(MUTANTS_FLAGS)
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)

@@ -2,5 +2,5 @@
 DROP VIEW closesync.runs, closesync.journal, closesync.conflicts, closesync.record_status;
 DROP TABLE closesync.match_keys, closesync.arrivals, closesync.first_loads, closesync.hold_items, closesync.holds, closesync.run_log, closesync.journal_log,
     closesync.conflict_log, closesync.checkpoints, closesync.intents, closesync.outbox,
-    closesync.inbox, closesync.erased, closesync.dirty, closesync.records, closesync.connections;
+    closesync.partings, closesync.inbox, closesync.erased, closesync.dirty, closesync.records, closesync.connections;
 DROP FUNCTION closesync.clock();

@@ -176,6 +176,16 @@ CREATE INDEX intents_create_record ON closesync.intents (record_id) WHERE action
 CREATE INDEX intents_update_record ON closesync.intents (record_id, id) WHERE action = 'update';
 CREATE INDEX intents_created ON closesync.intents USING brin (created_at);
 
+-- What our last reading showed of records that a delete of ours ends: the event
+-- of the deletion tells what was edited after it. told: that is known.
+CREATE TABLE closesync.partings (
+    record_id bigint PRIMARY KEY,
+    intent_id bigint NOT NULL REFERENCES closesync.intents ON DELETE CASCADE,
+    seen      jsonb NOT NULL,
+    told      boolean NOT NULL DEFAULT false
+);
+CREATE INDEX partings_intent ON closesync.partings (intent_id);
+
 CREATE TABLE closesync.checkpoints (
     connection  int NOT NULL,
     stream      text NOT NULL,

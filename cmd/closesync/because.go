@@ -31,6 +31,7 @@ var ruleWords = map[reconcile.Reason]string{
 	reconcile.ReasonLocalDeleted:  "deleted here",
 	reconcile.ReasonDeleteIgnored: "deleted here, which is not sent (on_local_delete: ignore)",
 	reconcile.ReasonRestored:      "deleted here, but edited in Close or only mirrored: it came back",
+	reconcile.ReasonRecalled:      "deleted here, but a record below it was edited in Close or cannot leave it: it came back",
 	reconcile.ReasonRefilled:      "the row was gone and is put back",
 	reconcile.ReasonBothDeleted:   "deleted on both sides",
 }

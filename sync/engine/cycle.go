@@ -79,27 +79,30 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 // round is one cycle's working memory.
 type round struct {
 	*Engine
-	times     times
-	until     time.Time // by Now: a zombie that slept sends nothing later, whatever contexts say
-	claims    map[int64]*Claim
-	readings  map[int64]Reading
-	events    map[int64][]mapping.Event
-	told      map[int64][]mapping.Event // all events in hand, also where a reading is needed
-	crossings map[int64][]Crossing      // writes of ours that those may tell more of
-	creates   map[int64]OpenCreate
-	unended   map[int64][]OpenWrite // writes whose answers were lost
-	writes    map[int64][]Write
-	choices   map[int64]map[string]reconcile.Choice
-	gone      map[int64]Gone      // claimed records whose rows were deleted here
-	relatives map[string]Relative // by Close id: children of those
-	making    map[string]bool     // types of which a create is under way
-	present   Present
-	ending    []int64 // records of the present type that Close says are gone
-	knows     bool    // the custom fields were listed after the readings
-	unlisted  bool    // they could not be
-	rehearses bool    // nothing is carried out
-	sends     []*State
-	unsettled []unsettled
+	times       times
+	until       time.Time // by Now: a zombie that slept sends nothing later, whatever contexts say
+	claims      map[int64]*Claim
+	readings    map[int64]Reading
+	events      map[int64][]mapping.Event
+	told        map[int64][]mapping.Event // all events in hand, also where a reading is needed
+	crossings   map[int64][]Crossing      // writes of ours that those may tell more of
+	lasts       map[int64]last            // what events of deletions tell
+	endings     map[int64]Ending          // those of them that were ours
+	ownersEnded map[string]Ending         // by Close id: owners that deletes of ours were meant for
+	creates     map[int64]OpenCreate
+	unended     map[int64][]OpenWrite // writes whose answers were lost
+	writes      map[int64][]Write
+	choices     map[int64]map[string]reconcile.Choice
+	gone        map[int64]Gone      // claimed records whose rows were deleted here
+	relatives   map[string]Relative // by Close id: children of those
+	making      map[string]bool     // types of which a create is under way
+	present     Present
+	ending      []int64 // records of the present type that Close says are gone
+	knows       bool    // the custom fields were listed after the readings
+	unlisted    bool    // they could not be
+	rehearses   bool    // nothing is carried out
+	sends       []*State
+	unsettled   []unsettled
 }
 
 func (r *round) run(ctx context.Context, claims []*Claim) error {
@@ -230,6 +233,9 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 		}
 	}
 	if err := r.knowCrossings(ctx); err != nil {
+		return err
+	}
+	if err := r.knowEndings(ctx); err != nil {
 		return err
 	}
 	if r.creates, err = r.Local.OpenCreates(ctx, ids); err != nil {

@@ -42,6 +42,9 @@ func (r *round) decide(st *State, c *Claim) error {
 		return nil
 	}
 	err := r.merge(o, st, c, reading)
+	if reading.Gone {
+		r.tellParted(o, st, c)
+	}
 	if st.Landed && st.Outcome == nil {
 		// The base that tells of them is not saved: they end with the next look.
 		st.Ended = st.Ended[:known]
@@ -145,7 +148,7 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 		return nil
 	}
 	if plan.Remote == reconcile.Delete && kin.edited && o.Direction != mapping.ToClose {
-		in.Refill = true
+		in.Recall = true
 		plan = reconcile.Merge(o, in)
 	}
 	if staysParked(st, c) {
@@ -166,7 +169,10 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 		return err
 	}
 	if st.Outcome != nil {
-		st.Outcome.Family, st.Outcome.Wake, st.Outcome.Told = kin.ids, kin.stuck, told
+		st.Outcome.Family, st.Outcome.Wake, st.Outcome.Told = kin.ids(), kin.stuck, told
+		if in := st.Outcome.Intent; in != nil && in.Action == reconcile.Delete {
+			in.Ends = append(kin.went, Parting{st.ID, rd.Remote.Record})
+		}
 	}
 	return nil
 }

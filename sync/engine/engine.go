@@ -40,6 +40,9 @@ type Local interface {
 	// Crossings gives the updates of records that Close did not answer with a
 	// version before since, oldest first.
 	Crossings(ctx context.Context, recordIDs []int64, since time.Time) (map[int64][]Crossing, error)
+	// Endings gives the deletes of ours that ended records, and those that were
+	// meant for records of the given Close ids.
+	Endings(ctx context.Context, recordIDs []int64, owners []string) (map[int64]Ending, map[string]Ending, error)
 	Linked(ctx context.Context, objectType string, closeIDs []string) (map[string]bool, error)
 	Gone(ctx context.Context, recordIDs []int64) (map[int64]Gone, error)
 	Relatives(ctx context.Context, objectType string, closeIDs []string) (found map[string]Relative, creating bool, err error)

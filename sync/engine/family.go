@@ -107,10 +107,10 @@ func (r *round) knowRelatives(ctx context.Context) error {
 
 // kin is what the children of a deleted parent say about its delete.
 type kin struct {
-	ids    []int64 // records of the children that went with it
-	stuck  []int64 // of those that belong elsewhere here, and that Close does not move
-	edited bool    // someone works on them in Close: the parent comes back
-	busy   bool    // a write of ours to one of them has to end first
+	went   []Parting // records of the children that went with it
+	stuck  []int64   // of those that belong elsewhere here, and that Close does not move
+	edited bool      // someone works on them in Close: the parent comes back
+	busy   bool      // a write of ours to one of them has to end first
 }
 
 // kin judges the children by the reading of their parent. What Close does not
@@ -139,13 +139,21 @@ func (r *round) kin(st *State, rd Reading) kin {
 func (k *kin) judge(o *mapping.Object, rel Relative, child mapping.Remote) {
 	switch rel.Row {
 	case RowGone:
-		k.ids = append(k.ids, rel.ID)
+		k.went = append(k.went, Parting{rel.ID, child.Record})
 	case RowElsewhere:
 		k.stuck = append(k.stuck, rel.ID)
 		k.edited = true // it must not go with a parent that it shall leave
 	}
 	o.FillMissing(child.Record, rel.Base)
 	k.edited = k.edited || reconcile.Edited(o, rel.Base, child.Record)
+}
+
+func (k *kin) ids() []int64 {
+	var ids []int64
+	for _, p := range k.went {
+		ids = append(ids, p.Record)
+	}
+	return ids
 }
 
 // homeless reports whether Close refused to move a child to another parent.

@@ -139,6 +139,7 @@ type Outcome struct {
 	Unmark bool    // take the record's mark away: only a new edit looks at it again
 	Wake   []int64 // records to be looked at again if this one comes back
 	Told   []Told  // writes of ours of which more is known now
+	Parted bool    // what a delete of ours took along is in Plan.Conflicts
 }
 
 // Present is what may not be done yet, or not now, at the moment of a decision,
@@ -166,6 +167,7 @@ type Intent struct {
 	Plain  bool           // a create that goes without a marker
 	Since  time.Time      // not after its sending, in Close's time
 	Read   time.Time      // version of the reading that an update was made from
+	Ends   []Parting      // of a delete: the records that it ends
 }
 
 // Claim is a dirty record that this worker holds for a while.

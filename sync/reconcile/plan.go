@@ -40,6 +40,9 @@ type Input struct {
 	Remote Side
 	// Refill says the table was truncated: a missing row is no delete.
 	Refill bool
+	// Recall says that what hangs at the record was edited in Close, or cannot
+	// leave it: a missing row comes back.
+	Recall bool
 	// Take overrides the policy of a field with an operator's choice.
 	Take map[string]Choice
 	// Paused fields are not sent to Close and not emptied here: a custom field

@@ -34,6 +34,7 @@ const (
 	ReasonLocalDeleted  Reason = "local_deleted"  // deleted here, unchanged in Close
 	ReasonDeleteIgnored Reason = "delete_ignored" // on_local_delete: ignore
 	ReasonRestored      Reason = "restored"       // deleted here, but edited in Close or only a mirror
+	ReasonRecalled      Reason = "recalled"       // deleted here, but something below it was edited or stays
 	ReasonRefilled      Reason = "refilled"       // truncated table
 	ReasonBothDeleted   Reason = "both_deleted"   // nothing left to keep
 )

@@ -106,6 +106,8 @@ func (m *merging) localDeleted() {
 	switch {
 	case m.in.Refill:
 		m.insert(ReasonRefilled)
+	case m.in.Recall:
+		m.insert(ReasonRecalled)
 	case m.o.Direction == mapping.FromClose:
 		m.insert(ReasonRestored)
 	case m.o.OnLocal == "ignore":
@@ -137,6 +139,14 @@ func (m *merging) keep(edits []versions, rule, winner string) {
 func Edited(o *mapping.Object, base, remote mapping.Record) bool {
 	m := merging{o: o, in: Input{Base: base, Remote: Side{Exists: true, Record: remote}}}
 	return len(m.remoteEdits()) > 0
+}
+
+// Parted are the edits made in Close between what was seen there and what it
+// held in the end, if a delete of ours took them along.
+func Parted(o *mapping.Object, seen, held mapping.Record) []Conflict {
+	m := merging{o: o, in: Input{Base: seen, Remote: Side{Exists: true, Record: held}}}
+	m.keep(m.remoteEdits(), RuleDelete, WinnerLocal)
+	return m.plan.Conflicts
 }
 
 // remoteEdits lists the fields edited in Close since the base. Fields that

@@ -404,6 +404,9 @@ func (w *writing) finish(ctx context.Context, b engine.Batch) error {
 	if err := w.noteTold(ctx); err != nil {
 		return err
 	}
+	if err := w.noteParted(ctx); err != nil {
+		return err
+	}
 	if err := w.saveJournal(ctx, b.Run); err != nil {
 		return err
 	}

@@ -127,6 +127,7 @@ func (s *Store) eraseTraces(ctx context.Context, tx pgx.Tx, family []relative) e
 		{`DELETE FROM closesync.conflict_log WHERE connection = $1 AND record_id = ANY ($2)`, []any{s.id, ids}},
 		{`DELETE FROM closesync.arrivals WHERE connection = $1 AND (close_id = ANY ($2) OR EXISTS (SELECT FROM json_each_text(record) f WHERE f.value = ANY ($2)))`, []any{s.id, closes}},
 		{`DELETE FROM closesync.match_keys WHERE connection = $1 AND (side = 'r' AND ref = ANY ($2) OR side = 'l' AND ref = ANY ($3::bigint[]::text[]))`, []any{s.id, closes, ids}},
+		{`DELETE FROM closesync.partings WHERE record_id = ANY ($1)`, []any{ids}},
 		{`DELETE FROM closesync.intents WHERE connection = $1 AND record_id = ANY ($2)`, []any{s.id, ids}},
 		{`DELETE FROM closesync.dirty WHERE connection = $1 AND record_id = ANY ($2)`, []any{s.id, ids}},
 		{`UPDATE closesync.records SET base = NULL, remote_hash = NULL, local_key = NULL, local_xid = NULL, parked = NULL, removed = NULL, last_error = NULL,

@@ -217,7 +217,11 @@ func (w *writing) buryFamily(ctx context.Context, parent *engine.State, o *engin
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	if _, err = w.tx.Exec(ctx, "DELETE FROM closesync.dirty WHERE record_id = ANY ($1)", o.Family); err != nil {
+	// The events in a mark may tell what the delete took along.
+	if _, err = w.tx.Exec(ctx, "DELETE FROM closesync.dirty WHERE record_id = ANY ($1) AND events = '{}'", o.Family); err != nil {
+		return err
+	}
+	if _, err = w.tx.Exec(ctx, "UPDATE closesync.dirty SET local_at = NULL, refetch = false, not_before = closesync.clock(), attempts = 0 WHERE record_id = ANY ($1)", o.Family); err != nil {
 		return err
 	}
 	for _, objectType := range mapping.Types() {

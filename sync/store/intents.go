@@ -27,6 +27,9 @@ func (w *writing) saveIntents(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := w.savePartings(ctx, in); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -146,6 +147,32 @@ func TestFault_S4_AChildThatCannotBeMovedKeepsItsLead(t *testing.T) {
 	require.Contains(t, w.ids("lead"), leads[0])
 	require.Contains(t, w.ids("contact"), kid)
 	w.rest()
+}
+
+// Close moves no opportunity at all.
+func TestFault_S4_ALeadDeletedInTheTransactionThatMovedItsOpportunityAway(t *testing.T) {
+	orders(t, nil, func(t *testing.T, w *World, settle func()) {
+		deal := w.ids("opportunity")[0]
+		from := w.field(deal, "lead_id")
+		to := w.ids("lead")[0]
+		if to == from {
+			to = w.ids("lead")[1]
+		}
+		w.SQL(fmt.Sprintf(`DO $$ BEGIN
+			UPDATE crm.opportunities SET lead_id = (SELECT id FROM crm.leads WHERE close_id = '%s') WHERE close_id = '%s';
+			DELETE FROM crm.leads WHERE close_id = '%s';
+		END $$`, to, deal, from))
+		settle()
+		for range 3 {
+			w.due()
+			w.all()
+		}
+		require.Contains(t, w.ids("lead"), from)
+		require.Contains(t, w.ids("opportunity"), deal)
+		require.Equal(t, "recalled", w.Get("SELECT cause ->> 'rule' FROM closesync.journal WHERE close_id = $1 AND action = 'create' ORDER BY id DESC LIMIT 1", from), "it says why it came back")
+		require.NotContains(t, w.Get("SELECT coalesce(last_error, '') FROM closesync.record_status WHERE close_id = $1", deal), "foreign key")
+		w.rest()
+	})
 }
 
 func TestFault_S4_HeldLeadsTakeTheirChildrenAlong(t *testing.T) {

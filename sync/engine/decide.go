@@ -245,6 +245,10 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	if staysParked(st, c) {
 		if out.Parked = stillRefused(o, st.Parked, in, plan); len(out.Parked) > 0 {
 			out.Status, out.Error, out.Class = Errored, st.Error, st.Class
+			if rowClass(st.Class) {
+				// The row takes it now; what Close refused is left.
+				out.Error, out.Class = reasons(out.Parked), "invalid"
+			}
 		}
 	}
 	out.parkUnfit(rd.Remote.Invalid)

@@ -91,6 +91,9 @@ func (f *Refusal) class() string {
 	return "postgres"
 }
 
+// rowClass reports whether a class is that of a refusal.
+func rowClass(class string) bool { return class == "postgres" || class == "panic" }
+
 // putOff leaves records for later without touching their rows.
 func (e *Engine) putOff(ctx context.Context, b Batch, why *Refusal) error {
 	e.Logger.Info("a row or a link is in use; its record is looked at later", "error", why.Err)

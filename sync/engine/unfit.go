@@ -70,9 +70,14 @@ func (out *Outcome) parkUnfit(invalid map[string]string) {
 	if out.Error != "" && !strings.Contains(out.Error, unfitPrefix) {
 		return // Close's own words come first; the fields are all in why
 	}
-	var reasons []string
-	for _, name := range slices.Sorted(maps.Keys(out.Parked)) {
-		reasons = append(reasons, out.Parked[name])
+	out.Error, out.Class = reasons(out.Parked), "value"
+}
+
+// reasons are those of parked fields in one text.
+func reasons(parked map[string]string) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(parked)) {
+		list = append(list, parked[name])
 	}
-	out.Error, out.Class = strings.Join(reasons, "; "), "value"
+	return strings.Join(slices.Compact(list), "; ")
 }

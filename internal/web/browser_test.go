@@ -187,6 +187,25 @@ func TestDashboard_OpenedWithTheTokenInTheAddress(t *testing.T) {
 	require.Zero(t, bad.Load())
 }
 
+// River UI fetches relative addresses, which such a page may not.
+func TestJobs_OpenedWithTheTokenInTheAddress(t *testing.T) {
+	ctx, _ := browser(t)
+	pages := map[string][2]string{
+		"/jobs/":       {"text/html; charset=utf-8", `<!doctype html><html><head><script src="/jobs/app.js" defer></script></head><body></body></html>`},
+		"/jobs/app.js": {"text/javascript; charset=utf-8", `fetch('/jobs/api').then((r) => r.text()).then((text) => { document.title = text; });`},
+		"/jobs/api":    {"text/plain; charset=utf-8", "<head>listed"},
+	}
+	addr, stop := serve(t, New(options(func(o *Options) {
+		o.AdminToken = "opensesame"
+		o.Jobs = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", pages[r.URL.Path][0])
+			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(pages[r.URL.Path][1]))
+		})
+	})))
+	t.Cleanup(func() { _ = stop() })
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("http://any:opensesame@"+addr+"/jobs/"), chromedp.Poll[chromedp.Void](`document.title === '<head>listed'`)))
+}
+
 func TestDashboard_SaysWhenTheWorkerIsGone(t *testing.T) {
 	ctx, _ := browser(t)
 	down := atomic.Bool{}

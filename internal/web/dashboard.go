@@ -12,7 +12,7 @@ var assets embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(assets, "assets/dashboard.html"))
 
-// registerDashboard adds the page and its two files. The page holds no data:
+// registerDashboard adds the page and its files, and the script of the job pages. The page holds no data:
 // the script fetches it and writes it as text, never as markup.
 func registerDashboard(mux *http.ServeMux, o Options) {
 	var html bytes.Buffer
@@ -30,6 +30,7 @@ func registerDashboard(mux *http.ServeMux, o Options) {
 	for name, kind := range map[string]string{
 		"dashboard.css": "text/css; charset=utf-8",
 		"dashboard.js":  "text/javascript; charset=utf-8",
+		"jobs.js":       "text/javascript; charset=utf-8",
 		"icon.svg":      "image/svg+xml",
 	} {
 		content, err := assets.ReadFile("assets/" + name)

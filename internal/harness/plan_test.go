@@ -195,4 +195,44 @@ func TestPlan_ShowsHolds(t *testing.T) {
 	w.Settle()
 	require.Equal(t, fmt.Sprint(held["opportunity delete"]), w.Get("SELECT count(*) FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id WHERE h.kind = 'delete' AND h.status = 'open'"))
 	require.Equal(t, "260", w.Get("SELECT count(*) FROM closesync.hold_items i JOIN closesync.holds h ON h.id = i.hold_id WHERE h.kind = 'create'"))
+
+	again := map[string]int{}
+	for _, i := range w.plan() {
+		if i.Side != "local" {
+			require.Contains(t, i.Hold, "hold ", "%+v", i)
+			require.True(t, i.Field == "" || i.OldValue != nil, "%+v", i)
+			again[i.ObjectType+" "+i.Action]++
+		}
+	}
+	require.Equal(t, held, again, "what is held already is told again")
+}
+
+// An open conflict is told by each plan, until somebody decides.
+func TestPlan_ShowsOpenConflicts(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 5, Leads: 3}, Objects: []mapping.ObjectConfig{{Type: "lead", Conflict: "manual"}}})
+	w.Load()
+	lead := w.Close.List("lead")[0]["id"].(string)
+	w.SQL(`UPDATE crm.leads SET name = 'Ours' WHERE close_id = $1`, lead)
+	require.NoError(t, w.Close.Update(lead, map[string]any{"name": "Theirs"}))
+	conflicts := func() (list []engine.PlanItem) {
+		for _, i := range w.plan() {
+			if i.Action == "conflict" {
+				list = append(list, i)
+			}
+		}
+		return list
+	}
+	before := conflicts()
+	require.Len(t, before, 1)
+	w.Audit()
+	after := conflicts()
+	require.Len(t, after, 1)
+	for _, i := range after {
+		require.Equal(t, lead, i.CloseID)
+		require.Equal(t, before[0].Rule, i.Rule)
+		require.Equal(t, [2]string{"name", "conflict 1 waits for a decision between the local value and Close's"}, [2]string{i.Field, i.Hold})
+		require.Equal(t, [2]mapping.Value{`"Ours"`, `"Theirs"`}, [2]mapping.Value{i.Old, i.New})
+	}
+	require.Empty(t, w.plan("contact"))
 }

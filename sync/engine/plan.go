@@ -28,6 +28,8 @@ type Rehearsal interface {
 	Elapse(ctx context.Context) error
 	// HeldRows are the keys of rows of before the first load that wait for approval.
 	HeldRows(ctx context.Context, objectType string) ([]string, error)
+	// Undecided lists what of these types open holds and conflicts are about.
+	Undecided(ctx context.Context, types []string) ([]Undecided, error)
 }
 
 // Plan says what a full compare would change, per record and field, with the
@@ -167,7 +169,7 @@ func (p *planning) decide(ctx context.Context) error {
 				}
 			}
 		}
-		return nil
+		return p.undecided(ctx, l)
 	})
 }
 

@@ -73,6 +73,23 @@ func (s *Store) HeldRows(ctx context.Context, objectType string) ([]string, erro
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// Undecided lists what of these types open holds and conflicts are about. The
+// value that a hold of a clear would take away is that of the base.
+func (s *Store) Undecided(ctx context.Context, types []string) ([]engine.Undecided, error) {
+	rows, err := s.pool.Query(ctx, `SELECT h.id, r.object_type, coalesce(r.close_id, ''), coalesce(r.local_key, ''), h.kind, h.field, h.reason,
+		       coalesce((r.base -> h.field)::text, 'null'), 'null', 'null'
+		FROM closesync.holds h JOIN closesync.hold_items i ON i.hold_id = h.id JOIN closesync.records r ON r.id = i.record_id
+		WHERE h.connection = $1 AND h.object_type = ANY ($2) AND h.status = 'open'
+		UNION ALL
+		SELECT l.id, l.object_type, coalesce(l.close_id, ''), coalesce(l.local_key, ''), '', l.field, l.rule,
+		       coalesce(l.base_value, 'null')::text, coalesce(l.local_value, 'null')::text, coalesce(l.close_value, 'null')::text
+		FROM closesync.conflict_log l WHERE l.connection = $1 AND l.object_type = ANY ($2) AND l.status = 'open' ORDER BY 1`, s.id, types)
+	if err != nil {
+		return nil, fmt.Errorf("store.Undecided: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[engine.Undecided])
+}
+
 // LinkedCount is how many records are linked on both sides.
 func (s *Store) LinkedCount(ctx context.Context) (n int64, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM closesync.records WHERE connection = $1 AND close_id IS NOT NULL AND local_key IS NOT NULL`, s.id).Scan(&n)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +60,7 @@ func newWhyCommand(o *options) *cobra.Command {
 			if len(list) == 0 {
 				return unknownRecord(args[0])
 			}
+			s.lookAtRows(ctx, list)
 			if o.json {
 				return printJSON(o, list)
 			}
@@ -72,13 +74,35 @@ func newWhyCommand(o *options) *cobra.Command {
 	})
 }
 
+// lookAtRows adds what the rows tell, if the mapping and its tables allow it:
+// the rest can be told without.
+func (s *session) lookAtRows(ctx context.Context, list []store.Explanation) {
+	for i, e := range list {
+		if e.LocalKey == nil {
+			continue
+		}
+		if st, err := s.openStore(ctx, s.cfg, s.pool, e.Connection); err == nil {
+			if notes, err := st.LookAtRow(ctx, e.ObjectType, *e.LocalKey); err == nil {
+				list[i].Row = &notes
+			}
+		}
+	}
+}
+
 // explain says in words why a record is as it is, and what to do.
 func explain(e store.Explanation) []string {
 	lines := []string{fmt.Sprintf("%s %s, row %s (connection %s): %s", e.ObjectType, orNone(e.CloseID), orNone(e.LocalKey), e.Connection, e.State)}
 	add := func(format string, args ...any) { lines = append(lines, "  "+fmt.Sprintf(format, args...)) }
 	switch e.State {
 	case "synced":
-		add("both sides were equal when last compared, %s", moment(e.LastSyncedAt))
+		switch {
+		case e.LocalKey == nil:
+			add("it is in Close alone: no row is made for it (direction: to_close)")
+		case e.Row != nil && !e.Row.Exists:
+			add("its row is gone here: with on_local_delete: ignore Close keeps the record, else the delete is on its way")
+		default:
+			add("both sides were equal when last compared, %s", moment(e.LastSyncedAt))
+		}
 	case "error":
 		add("parked after %d tries: %s%s; `closesync errors retry %d` tries again", e.Attempts, str(e.LastError), refusedFields(e.Fields), e.ID)
 	case "hidden":
@@ -90,6 +114,9 @@ func explain(e store.Explanation) []string {
 	}
 	if e.State != "error" && e.LastError != nil {
 		add("last problem (%s): %s", str(e.ErrorClass), *e.LastError)
+	}
+	if e.Row != nil && len(e.Row.Unknown) > 0 {
+		add("not among Close's custom fields, so kept here and not sent: %s", strings.Join(e.Row.Unknown, ", "))
 	}
 	if e.AliasOf != nil {
 		add("merged into %s", *e.AliasOf)

@@ -13,6 +13,7 @@ type Explanation struct {
 	Holds      []HoldItem     `json:"holds"`     // open ones
 	Writes     []WriteItem    `json:"writes"`    // to Close, whose outcome is not known
 	LastChange *JournalItem   `json:"last_change"`
+	Row        *RowNotes      `json:"row"` // nil: not looked at
 }
 
 // WriteItem is a write to Close.

@@ -21,7 +21,8 @@ CREATE TABLE closesync.connections (
     -- Sealed under the API key of the last start: a command with the same key
     -- need not ask Close whose it is.
     key_seal        text,
-    catalogue       jsonb NOT NULL DEFAULT '{}',
+    -- Table, key and columns that each object was mapped to last.
+    mapped          jsonb NOT NULL DEFAULT '{}',
     webhook         jsonb NOT NULL DEFAULT '{}',
     last_delivery_at timestamptz,
     pause_to_close   boolean NOT NULL DEFAULT false,

@@ -162,13 +162,25 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 	if cn.permission.reason() == nil {
 		bind := cn.store.Bind
 		if a.looks {
-			bind = cn.store.CheckBinding
+			bind = cn.look
 		}
-		if err := cn.permission.decide("", bind(ctx, cn.permission.of())); err != nil && !errors.Is(err, store.ErrForeign) {
+		err := cn.permission.decide("", bind(ctx, cn.permission.of()))
+		switch {
+		case errors.Is(err, store.ErrMoved):
+			return nil, &exitError{exitUsage, err}
+		case err != nil && !errors.Is(err, store.ErrForeign):
 			return nil, err
 		}
 	}
 	return cn, nil
+}
+
+// look is Bind without binding.
+func (c *conn) look(ctx context.Context, organizationID string) error {
+	if err := c.store.CheckBinding(ctx, organizationID); err != nil {
+		return err
+	}
+	return c.store.CheckMapping(ctx)
 }
 
 func enabled(bound map[string]*mapping.Object) []string {

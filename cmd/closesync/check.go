@@ -264,11 +264,15 @@ func (k *checking) tables(ctx context.Context) bool {
 		k.bad("mapping", err.Error(), "create the table, or correct table, key and close_id in the config file")
 		return false
 	}
+	moved := s.CheckMapping(ctx)
+	if moved != nil {
+		k.bad("mapping", moved.Error(), "")
+	}
 	problems := s.Inspect()
 	for _, p := range problems {
 		k.bad("mapping "+p.ObjectType, p.Table+" "+p.What, "change the table, or the fields in the config file")
 	}
-	return len(problems) == 0
+	return len(problems) == 0 && moved == nil
 }
 
 // customFields looks for mapped custom fields that Close does not have. With

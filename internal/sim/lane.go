@@ -133,7 +133,7 @@ SELECT string_agg(sql, ' ') FROM (
   WHERE n.nspname IN ('closesync', 'crm') AND c.relkind = 'S' AND c.relname !~ '^(connections|schema_version)_' ORDER BY 2) v`
 
 const resetConnection = `
-UPDATE closesync.connections SET organization_id = NULL, system_identifier = NULL, database_name = NULL, bound_at = NULL, catalogue = '{}',
+UPDATE closesync.connections SET organization_id = NULL, system_identifier = NULL, database_name = NULL, bound_at = NULL, mapped = '{}',
   webhook = '{}', key_seal = NULL, last_delivery_at = NULL, pause_to_close = false, pause_from_close = false, api_error = NULL, api_checked_at = NULL;`
 
 func (l *Lane) planReset() error {

@@ -10,7 +10,8 @@ import (
 
 // Bind ties the connection to an organization and to this database the first
 // time, and afterwards checks that both are still the same (faults A38, C6).
-// ErrForeign means that nothing may be written on either side.
+// ErrForeign means that nothing may be written on either side, and so does
+// ErrMoved. It is called before anything is read or written for the connection.
 func (s *Store) Bind(ctx context.Context, organizationID string) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE closesync.connections SET organization_id = coalesce(organization_id, $2),
@@ -22,6 +23,9 @@ func (s *Store) Bind(ctx context.Context, organizationID string) error {
 	}
 	if err := s.CheckBinding(ctx, organizationID); err != nil {
 		return err
+	}
+	if err := s.meetMapping(ctx); err != nil {
+		return fmt.Errorf("store.Bind: %w", err)
 	}
 	return s.noteKey(ctx, organizationID)
 }

@@ -15,6 +15,10 @@ var errHidden = fmt.Errorf("%w: row-level security hides rows", ErrNoTable)
 // of the one that was bound (faults A38, C6). Nothing may be written.
 var ErrForeign = errors.New("database belongs to another organization or place")
 
+// ErrMoved: an object is mapped to another table or key than the one whose rows
+// are linked. Nothing may be written.
+var ErrMoved = errors.New("mapped elsewhere than before")
+
 // ErrNotOwner: the capture triggers are not in order, and this role may not
 // make them.
 var ErrNotOwner = errors.New("only the owner of a table may make its capture triggers")

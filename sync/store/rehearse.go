@@ -44,6 +44,9 @@ func (s *Store) beginRehearsal(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, `UPDATE closesync.connections SET bound_at = closesync.clock() WHERE id = $1 AND bound_at IS NULL`, s.id); err != nil {
 		return err
 	}
+	if err := s.meetMapping(ctx); err != nil {
+		return err
+	}
 	return s.register(ctx)
 }
 

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+
+	"closesync/mapping"
+)
+
+// mapped is what an object was mapped to last.
+type mapped struct {
+	Table  string `json:"table"`
+	OID    uint32 `json:"oid"` // of the table, which a rename keeps
+	Key    string `json:"key"`
+	KeyNum int16  `json:"key_num"` // of the key's column, which a rename keeps
+	// Columns are those of the fields, also of such as are not mapped any more:
+	// their bases are kept, too.
+	Columns map[string]string `json:"columns"`
+}
+
+// others stands for the custom fields without a column of their own.
+const others = "custom.*"
+
+// meetMapping compares the mapping with the one in force before. A field that
+// is in another column now was never agreed upon there: its base is forgotten,
+// so that the column is filled from Close, or met like that of a row that was
+// there before, instead of being taken for an edit. Another table or key is
+// refused: its rows would be taken for those of the old one.
+func (s *Store) meetMapping(ctx context.Context) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		var text string
+		lock := "FOR UPDATE"
+		if s.rehearses {
+			lock = "" // deliveries note their time in the same row
+		}
+		if err := tx.QueryRow(ctx, `SELECT mapped::text FROM closesync.connections WHERE id = $1 `+lock, s.id).Scan(&text); err != nil {
+			return err
+		}
+		known := map[string]mapped{}
+		if err := json.Unmarshal([]byte(text), &known); err != nil {
+			return err
+		}
+		moved := false
+		for _, objectType := range slices.Sorted(maps.Keys(s.objects)) {
+			now, err := s.mappedNow(ctx, tx, s.objects[objectType])
+			if err != nil {
+				return err
+			}
+			was, met := known[objectType]
+			if met {
+				if err := s.moveFields(ctx, tx, s.objects[objectType], was, now); err != nil {
+					return err
+				}
+				now.Columns = was.with(s.objects[objectType], now.Columns)
+			}
+			known[objectType] = now
+			moved = moved || !met || now.differs(was)
+		}
+		if !moved || s.rehearses {
+			return nil
+		}
+		after, err := json.Marshal(known, json.Deterministic(true))
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE closesync.connections SET mapped = $2::text::jsonb WHERE id = $1`, s.id, string(after))
+		return err
+	})
+}
+
+func (s *Store) mappedNow(ctx context.Context, q Querier, o *mapping.Object) (mapped, error) {
+	m := mapped{Table: o.Table.String(), Key: o.Key, Columns: map[string]string{}}
+	for _, f := range o.Fields {
+		m.Columns[f.Close] = f.Column
+	}
+	if o.Custom != "" {
+		m.Columns[others] = o.Custom
+	}
+	err := q.QueryRow(ctx, `SELECT coalesce(to_regclass($1)::oid, 0), coalesce((SELECT attnum FROM pg_attribute
+		WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped), 0)`, quote(o.Table.Schema, o.Table.Name), o.Key).Scan(&m.OID, &m.KeyNum)
+	return m, err
+}
+
+func (m mapped) differs(from mapped) bool {
+	return m.Table != from.Table || m.OID != from.OID || m.Key != from.Key || m.KeyNum != from.KeyNum || !maps.Equal(m.Columns, from.Columns)
+}
+
+// with gives the columns of now together with those of fields that are not
+// mapped now. A custom field that lost its column is one of the others.
+func (m mapped) with(o *mapping.Object, now map[string]string) map[string]string {
+	columns := maps.Clone(m.Columns)
+	if o.Custom != "" {
+		maps.DeleteFunc(columns, func(name, _ string) bool { return mapping.IsCustom(name) })
+	}
+	maps.Copy(columns, now)
+	return columns
+}
+
+// column is where a field was.
+func (m mapped) column(field string) string {
+	if c, ok := m.Columns[field]; ok || !mapping.IsCustom(field) {
+		return c
+	}
+	return m.Columns[others]
+}
+
+// moveFields forgets the bases of fields whose values are to be found elsewhere,
+// and has the records compared.
+func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, was, now mapped) error {
+	if err := was.mayBecome(o, now); err != nil {
+		return err
+	}
+	var own, fields []string
+	for _, f := range o.Fields {
+		if was.column(f.Close) != f.Column {
+			fields = append(fields, f.Close)
+		}
+		own = append(own, f.Close)
+	}
+	rest := o.Custom != "" && was.Columns[others] != o.Custom
+	for name, column := range was.Columns {
+		if mapping.IsCustom(name) && name != others && o.Custom != "" && column != o.Custom && !slices.Contains(own, name) {
+			fields = append(fields, name)
+		}
+	}
+	if len(fields) == 0 && !rest {
+		return nil
+	}
+	slices.Sort(fields)
+	s.log.WarnContext(ctx, "fields are in other columns than before: the columns are filled from Close", "object_type", o.Type,
+		"fields", strings.Join(fields, ", "), "other_custom_fields", rest)
+	_, err := tx.Exec(ctx, `UPDATE closesync.records r SET remote_hash = 0, base = (
+			SELECT coalesce(json_object_agg(b.key, b.value), '{}') FROM json_each(r.base) b
+			WHERE NOT (b.key = ANY ($3) OR $4 AND starts_with(b.key, 'custom.') AND NOT b.key = ANY ($5)))
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.base IS NOT NULL`, s.id, o.Type, fields, rest, own)
+	if err != nil {
+		return err
+	}
+	return s.owe(ctx, tx, []string{o.Type})
+}
+
+// mayBecome refuses what would take the rows of one table for those of another.
+func (m mapped) mayBecome(o *mapping.Object, now mapped) error {
+	sameTable := m.OID == now.OID && m.OID != 0
+	switch {
+	case m.Table != now.Table && !sameTable:
+		return fmt.Errorf("%w: %s was kept in %s, the settings now say %s; correct table in the config file, or use a database of its own for the other table",
+			ErrMoved, o.Type, m.Table, now.Table)
+	case m.Key != now.Key && (!sameTable || m.KeyNum != now.KeyNum):
+		return fmt.Errorf("%w: the key of %s was %s, the settings now say %s; correct key in the config file, or use a database of its own for the other key",
+			ErrMoved, now.Table, m.Key, now.Key)
+	}
+	return nil
+}
+
+// CheckMapping says what meetMapping would refuse; it writes nothing.
+func (s *Store) CheckMapping(ctx context.Context) error {
+	var text string
+	if err := s.pool.QueryRow(ctx, `SELECT coalesce((SELECT mapped::text FROM closesync.connections WHERE id = $1 AND bound_at IS NOT NULL), '{}')`, s.id).Scan(&text); err != nil {
+		return fmt.Errorf("store.CheckMapping: %w", err)
+	}
+	known := map[string]mapped{}
+	if err := json.Unmarshal([]byte(text), &known); err != nil {
+		return fmt.Errorf("store.CheckMapping: %w", err)
+	}
+	for _, objectType := range slices.Sorted(maps.Keys(s.objects)) {
+		now, err := s.mappedNow(ctx, s.pool, s.objects[objectType])
+		if err != nil {
+			return fmt.Errorf("store.CheckMapping: %w", err)
+		}
+		if was, met := known[objectType]; met {
+			if err := was.mayBecome(s.objects[objectType], now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -80,7 +80,13 @@ func (r *resyncOptions) apply(ctx context.Context, saved []planItem) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(r.err, "%d items carried out, %d stale\n", len(valid), len(stale))
+	waiting := 0
+	for _, item := range valid {
+		if item.Hold != "" {
+			waiting++
+		}
+	}
+	_, _ = fmt.Fprintf(r.err, "%d items carried out, %d wait for somebody or something, %d stale\n", len(valid)-waiting, waiting, len(stale))
 	if len(stale) > 0 || open {
 		return &exitError{code: exitOpen}
 	}
@@ -93,7 +99,7 @@ func (r *resyncOptions) carryOut(ctx context.Context, items []planItem) (open bo
 	if len(items) == 0 {
 		return false, nil
 	}
-	err = r.working(ctx, func(a *app) error {
+	err = r.working(ctx, nil, func(a *app) error {
 		for _, c := range a.conns {
 			if err := c.pursue(ctx, items); err != nil {
 				return err

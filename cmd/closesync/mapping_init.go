@@ -56,7 +56,8 @@ func (o *options) writeNew(name, text string) error {
 // answer, which a first config can do without.
 type closeSide struct {
 	*options
-	client *closeapi.Client
+	cfg    *config.Config
+	client *closeapi.Client                     // nil: nothing was learned
 	fields map[string][]closeapi.CustomFieldDef // by object type
 	marker map[string]string                    // id of the marker field, by object type
 }
@@ -64,12 +65,15 @@ type closeSide struct {
 func (o *options) askClose(ctx context.Context, needed bool) (*closeSide, error) {
 	k := &closeSide{options: o, fields: map[string][]closeapi.CustomFieldDef{}, marker: map[string]string{}}
 	// The file that the environment names is the one to be written, or not ours.
+	args := o.given()
+	delete(args, config.FlagConfig)
 	environ := slices.DeleteFunc(slices.Clone(o.environ), func(e string) bool { return strings.HasPrefix(e, "CLOSESYNC_CONFIG=") })
-	cfg, err := config.Load(config.Source{Environ: environ, ReadFile: func(string) ([]byte, error) { return nil, fs.ErrNotExist }})
+	cfg, err := config.Load(config.Source{Args: args, Environ: environ, ReadFile: func(string) ([]byte, error) { return nil, fs.ErrNotExist }})
 	if err == nil && cfg.Connections[0].APIKey.IsZero() {
 		err = usageError("%s", noKey(cfg.Connections[0]))
 	}
 	if err == nil {
+		k.cfg = cfg
 		k.client, err = o.client(cfg, cfg.Connections[0].Name)
 	}
 	if err == nil {

@@ -27,6 +27,9 @@ func (k *closeSide) markers(ctx context.Context, create bool) error {
 	if k.client == nil || len(missing) == 0 || !(create || k.agrees(missing)) {
 		return nil
 	}
+	if err := k.mayWrite(ctx, k.cfg, k.client); err != nil {
+		return err
+	}
 	for _, t := range missing {
 		id, err := k.createMarker(ctx, t)
 		if err != nil {

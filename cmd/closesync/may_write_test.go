@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,6 +28,11 @@ func TestFault_A38_NoCommandWritesToAnotherOrganization(t *testing.T) {
 		{"record", "get", "lead", lead}, {"record", "search", "lead", "a"}, {"request", "GET", "/me/"},
 		{"request", "POST", "/data/search/", "--data", `{"query":{"type":"object_type","object_type":"lead"}}`},
 	}
+	w.exec(`UPDATE crm.leads SET name = 'Edited here' WHERE close_id = $1`, lead)
+	require.Equal(t, 0, w.run("run", "--once").code)
+	entry := w.text(`SELECT max(id)::text FROM closesync.journal WHERE close_id = $1 AND field = 'name'`, lead)
+	marked := []string{"mapping", "init", "--create-marker", "--config", filepath.Join(t.TempDir(), "made.yaml")}
+
 	own, ownKey := w.env, w.close.Key()
 	other := closetest.New(closetest.Options{Seed: 2, Leads: 1})
 	base := strings.TrimSuffix(other.Start(t), "/")
@@ -34,13 +40,16 @@ func TestFault_A38_NoCommandWritesToAnotherOrganization(t *testing.T) {
 	w.env = append(append([]string{}, own...), "CLOSE_BASE_URL="+base, "CLOSE_API_KEY="+other.Key())
 	w.env = append(w.env, "CLOSESYNC_PUBLIC_URL=https://sync.example.com")
 	rows := w.value("SELECT count(*)::text FROM crm.leads")
-	for _, args := range append(writes, []string{"erase", "--yes", lead}, []string{"webhook", "ensure"}, []string{"webhook", "rotate"}, []string{"webhook", "delete"}) {
+	for _, args := range append(writes, []string{"erase", "--yes", lead}, []string{"webhook", "ensure"}, []string{"webhook", "rotate"}, []string{"webhook", "delete"},
+		[]string{"undo", entry}, marked) {
 		got := w.run(args...)
 		require.Equal(t, 1, got.code, "%v", args)
 		require.Contains(t, got.err, "nothing is written", "%v", args)
 		require.Contains(t, got.err, other.OrganizationID(), "%v", args)
 	}
 	require.Equal(t, rows, w.value("SELECT count(*)::text FROM crm.leads"))
+	require.Equal(t, "Edited here", w.text(`SELECT name FROM crm.leads WHERE close_id = $1`, lead))
+	require.NoFileExists(t, marked[len(marked)-1])
 	for _, r := range other.Requests() {
 		require.Equal(t, "GET", r.Method, "%s", r.Path)
 	}

@@ -62,17 +62,23 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 
 // load reads the settings. Its errors exit with 2.
 func (o *options) load() (*config.Config, error) {
+	cfg, err := config.Load(config.Source{Args: o.given(), Environ: o.environ, Terminal: isTerminal(o.err), Root: os.Geteuid() == 0})
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	_, err = find(cfg, o.connection)
+	return cfg, err
+}
+
+// given are the flags of the command line that config knows.
+func (o *options) given() map[string]string {
 	args := map[string]string{}
 	for _, c := range configFlags {
 		if f := o.flags.Lookup(c.name); f != nil && f.Changed {
 			args[c.name] = f.Value.String()
 		}
 	}
-	cfg, err := config.Load(config.Source{Args: args, Environ: o.environ, Terminal: isTerminal(o.err), Root: os.Geteuid() == 0})
-	if err != nil {
-		return nil, &exitError{exitUsage, err}
-	}
-	return cfg, nil
+	return args
 }
 
 // logger writes to stderr: coloured lines on a terminal, else as configured.

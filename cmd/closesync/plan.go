@@ -55,6 +55,9 @@ func (r *resyncOptions) items(ctx context.Context, what []string) ([]planItem, e
 	if err != nil {
 		return nil, err
 	}
+	if _, err := targetsOf(cfg, what); err != nil {
+		return nil, err
+	}
 	a, err := r.assembleToLook(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -81,11 +84,11 @@ type planItem struct {
 }
 
 func (r *resyncOptions) itemsOf(ctx context.Context, c *conn, what []string) ([]planItem, error) {
-	named, ids, err := sortOut(c, what)
+	wanted, err := sortOut(c.types, what)
 	if err != nil {
 		return nil, err
 	}
-	types := slices.AppendSeq(slices.Clone(named), maps.Keys(ids))
+	types := slices.AppendSeq(slices.Clone(wanted.types), maps.Keys(wanted.ids))
 	slices.Sort(types)
 	found, err := c.engine.Plan(ctx, slices.Compact(types))
 	if err != nil {
@@ -94,7 +97,7 @@ func (r *resyncOptions) itemsOf(ctx context.Context, c *conn, what []string) ([]
 	pace := newPace(c.client.Limits())
 	var items []planItem
 	for _, item := range found {
-		if len(what) == 0 || slices.Contains(named, item.ObjectType) || slices.Contains(ids[item.ObjectType], item.CloseID) {
+		if len(what) == 0 || slices.Contains(wanted.types, item.ObjectType) || slices.Contains(wanted.ids[item.ObjectType], item.CloseID) {
 			item.ETA = pace.after(item).Seconds()
 			items = append(items, planItem{item, c.name})
 		}

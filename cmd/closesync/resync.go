@@ -13,7 +13,6 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"closesync/jobs"
-	"closesync/sync/engine"
 )
 
 // resyncOptions are the flags of resync.
@@ -55,13 +54,17 @@ func (r *resyncOptions) run(ctx context.Context, what []string) error {
 	if r.dryRun {
 		return r.plan(ctx, what)
 	}
-	return r.working(ctx, func(a *app) error { return r.compare(ctx, a, what) })
+	return r.working(ctx, what, func(a *app) error { return r.compare(ctx, a, what) })
 }
 
-// working runs do in a process that counts as a worker as long as that takes.
-func (o *options) working(ctx context.Context, do func(*app) error) error {
+// working runs do about what is named, in a process that counts as a worker as
+// long as that takes.
+func (o *options) working(ctx context.Context, what []string, do func(*app) error) error {
 	cfg, err := o.load()
 	if err != nil {
+		return err
+	}
+	if _, err := targetsOf(cfg, what); err != nil {
 		return err
 	}
 	a, err := o.assemble(ctx, cfg, true)
@@ -132,23 +135,15 @@ func (r *resyncOptions) one(ctx context.Context, a *app, c *conn, what []string)
 
 // ask leaves the work to the running worker.
 func (a *app) ask(ctx context.Context, c *conn, what []string) error {
-	types, ids, err := sortOut(c, what)
-	if err != nil {
+	t, err := c.targets(ctx, what)
+	if err != nil || len(t.types) == 0 {
 		return err
-	}
-	for t, list := range ids {
-		if err := c.store.Mark(ctx, t, list, engine.Cause{"source": "operator"}, 2); err != nil {
-			return err
-		}
-	}
-	if len(types) == 0 {
-		return nil
 	}
 	queue, err := jobs.New(jobs.Options{Pool: a.pool, Logger: a.log})
 	if err != nil {
 		return err
 	}
-	return queue.Audit(ctx, c.name, types)
+	return queue.Audit(ctx, c.name, t.types)
 }
 
 // progress shows a bar with an estimate on a terminal, and nothing elsewhere.

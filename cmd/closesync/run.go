@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -21,7 +20,6 @@ import (
 	"closesync/config"
 	"closesync/internal/web"
 	"closesync/jobs"
-	"closesync/mapping"
 	"closesync/sync/engine"
 )
 
@@ -69,6 +67,9 @@ const memoryAim = 88 << 20
 func (r *runOptions) run(ctx context.Context) error {
 	cfg, err := r.load()
 	if err != nil {
+		return err
+	}
+	if _, err := targetsOf(cfg, r.resync); err != nil {
 		return err
 	}
 	if os.Getenv("GOMEMLIMIT") == "" && !r.sandbox {
@@ -191,37 +192,11 @@ func (c *conn) settle(ctx context.Context) error {
 
 // compare resyncs what the arguments name: all, object types or Close ids.
 func (a *app) compare(ctx context.Context, c *conn, what []string, progress func(int64)) error {
-	types, ids, err := sortOut(c, what)
-	if err != nil {
+	t, err := c.targets(ctx, what)
+	if err != nil || (len(t.ids) > 0 && len(t.types) == 0) {
 		return err
 	}
-	for t, list := range ids {
-		if err := c.store.Mark(ctx, t, list, map[string]any{"source": "operator"}, 2); err != nil {
-			return err
-		}
-	}
-	if len(ids) > 0 && len(types) == 0 {
-		return nil
-	}
-	return c.engine.Audit(ctx, types, progress)
-}
-
-func sortOut(c *conn, what []string) (types []string, ids map[string][]string, err error) {
-	ids = map[string][]string{}
-	for _, w := range what {
-		switch {
-		case w == "all":
-			return c.types, ids, nil
-		case mapping.Default(w) != nil:
-			types = append(types, w)
-		case mapping.TypeOfID(w) != "":
-			t := mapping.TypeOfID(w)
-			ids[t] = append(ids[t], w)
-		default:
-			return nil, nil, usageError("%q is not all, an object (%s) or a Close id (lead_…, cont_…, oppo_…)", w, strings.Join(mapping.Types(), ", "))
-		}
-	}
-	return types, ids, nil
+	return c.engine.Audit(ctx, t.types, progress)
 }
 
 // drainTime is how long writes under way have at the end. Docker and Kubernetes
@@ -273,20 +248,13 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 		return err
 	}
 	for _, c := range a.conns {
-		if len(r.resync) > 0 {
-			types, ids, err := sortOut(c, r.resync)
-			if err != nil {
+		t, err := c.targets(ctx, r.resync)
+		if err != nil {
+			return err
+		}
+		if len(t.types) > 0 {
+			if err := worker.Audit(ctx, c.name, t.types); err != nil {
 				return err
-			}
-			for t, list := range ids {
-				if err := c.store.Mark(ctx, t, list, map[string]any{"source": "operator"}, 2); err != nil {
-					return err
-				}
-			}
-			if len(types) > 0 {
-				if err := worker.Audit(ctx, c.name, types); err != nil {
-					return err
-				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -22,13 +23,36 @@ func newUndoCommand(o *options) *cobra.Command {
 			if err != nil {
 				return usageError("%q is no id of the journal; `closesync history ID` shows them", args[0])
 			}
-			return s.first(func(m *store.Store) error {
-				count, err := m.Undo(ctx, id)
-				if err == nil {
-					_, _ = fmt.Fprintf(o.err, "%d fields have their old values again; the worker carries it to Close\n", count)
-				}
-				return err
-			})
+			return s.undo(ctx, id)
 		}),
 	}
+}
+
+// undo looks for the journal's line in each connection. It changes a row, so
+// the key must be one of the organization whose rows these are.
+func (s *session) undo(ctx context.Context, id int64) error {
+	err := fmt.Errorf("no connection: %w", store.ErrNotFound)
+	for _, m := range s.stores {
+		if err := s.permitted(ctx, m); err != nil {
+			return err
+		}
+		var count int
+		if count, err = m.Undo(ctx, id); err == nil {
+			_, _ = fmt.Fprintf(s.err, "%d fields have their old values again; the worker carries it to Close\n", count)
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return err
+}
+
+// permitted is mayWrite with a client of its own.
+func (s *session) permitted(ctx context.Context, m member) error {
+	client, err := s.client(s.cfg, m.Name)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdle()
+	return s.mayWrite(ctx, m, client)
 }

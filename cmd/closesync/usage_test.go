@@ -55,6 +55,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"completion"}, 2},
 		{[]string{"completion", "elvish"}, 2},
 		{[]string{"plan", "nosuch"}, 2},
+		{[]string{"resync", "nosuch"}, 2},
+		{[]string{"resync", "--connection", "nobody"}, 2},
+		{[]string{"run", "--resync", "all,nosuch"}, 2},
 		{[]string{"status", "--connection", "nobody"}, 2},
 		{[]string{"webhook", "ensure"}, 2},
 		{[]string{"--config", "/nowhere.yaml", "config", "show"}, 2},
@@ -62,6 +65,26 @@ func TestExitCodes(t *testing.T) {
 		got := w.run(c.args...)
 		require.Equal(t, c.code, got.code, "%v: %s", c.args, got.err)
 	}
+}
+
+// A wrong name is found before a database is started or Close is asked, and the
+// worker does not run with it.
+func TestWrongNamesAreFoundBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	file := filepath.Join(t.TempDir(), "closesync.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("objects: {opportunity: {enabled: false}}\n"), 0o600))
+	dir := filepath.Join(t.TempDir(), "data")
+	w.env = append(w.env, "DATABASE_URL=", "CLOSESYNC_DATA_DIR="+dir)
+	for name, want := range map[string]string{"nosuch": "lead, contact", "opportunity": "switches opportunity off", "oppo_1": "switches opportunity off"} {
+		for _, args := range [][]string{{"run", "--resync", name}, {"run", "--sandbox", "--resync", name}, {"resync", name}, {"plan", name}} {
+			got := w.run(append(args, "--config", file)...)
+			require.Equal(t, 2, got.code, "%v: %s", args, got.err)
+			require.Contains(t, got.err, want, "%v", args)
+		}
+	}
+	require.Empty(t, w.close.Requests())
+	require.NoDirExists(t, dir)
 }
 
 func TestConfigurationThatIsWrongExits2(t *testing.T) {

@@ -70,6 +70,7 @@ type planning struct {
 	readings  map[recordKey]Reading
 	reference Reference
 	items     itemList
+	waiting   []Undecided // from before the rehearsal, which makes some of its own
 }
 
 // walk reads Close as an audit does and keeps what differs.
@@ -169,7 +170,10 @@ func (p *planning) decide(ctx context.Context) error {
 				}
 			}
 		}
-		return p.undecided(ctx, l)
+		for _, u := range p.waiting {
+			p.items.waiting(u)
+		}
+		return nil
 	})
 }
 
@@ -204,8 +208,11 @@ func (p *planning) decidePart(ctx context.Context, r *round, l Rehearsal, object
 // rehearse gives do an engine on a local side of which nothing stays, after
 // all that an audit would have marked is marked.
 func (p *planning) rehearse(ctx context.Context, do func(*Engine, Rehearsal) error) error {
-	return p.local.Rehearse(ctx, func(l Rehearsal) error {
+	return p.local.Rehearse(ctx, func(l Rehearsal) (err error) {
 		p.items = itemList{}
+		if p.waiting, err = l.Undecided(ctx, p.types); err != nil {
+			return err
+		}
 		o := p.Options
 		o.Local = &onlooker{l, p}
 		e := New(o)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -18,18 +17,7 @@ type Undecided struct {
 	Base, Local, Remote           mapping.Value // of the field
 }
 
-// undecided notes what waits for a person, unless it was noted with the record.
-func (p *planning) undecided(ctx context.Context, l Rehearsal) error {
-	list, err := l.Undecided(ctx, p.types)
-	if err != nil {
-		return err
-	}
-	for _, u := range list {
-		p.items.waiting(u)
-	}
-	return nil
-}
-
+// waiting notes what waits for a person.
 func (l *itemList) waiting(u Undecided) {
 	n := newNoter(nil, &State{Type: u.ObjectType, CloseID: u.CloseID, LocalKey: u.LocalKey}, nil)
 	n.common.Seen = ""
@@ -52,12 +40,17 @@ func ruleOf(kind HoldKind) string {
 	return "guard"
 }
 
-// addUnnoted adds the item of a noter that the record does not have yet.
+// addUnnoted adds the item of a noter; of one that the record has already it
+// gives the number to decide by.
 func (l *itemList) addUnnoted(n *noter) {
-	known := l.records[n.key()]
-	if !slices.ContainsFunc(known, func(k PlanItem) bool {
+	known := slices.Clone(l.records[n.key()])
+	at := slices.IndexFunc(known, func(k PlanItem) bool {
 		return k.Hold != "" && k.Action == n.items[0].Action && k.Field == n.items[0].Field
-	}) {
-		l.set(n.key(), append(known, n.items...))
+	})
+	if at >= 0 {
+		known[at].Hold = n.items[0].Hold
+		l.set(n.key(), known)
+		return
 	}
+	l.set(n.key(), append(known, n.items...))
 }

@@ -234,3 +234,27 @@ func (w *World) create(objectType string, fields map[string]any) string {
 	require.NoError(w.T, err)
 	return id
 }
+
+// A delete of a child without an answer, and then its lead: neither waits for
+// the other.
+func TestFault_S19_AChildWhoseDeleteHadNoAnswerBeforeItsLead(t *testing.T) {
+	for _, kind := range []closetest.FaultKind{closetest.FaultCut, closetest.FaultCutAfter} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := world(t, nil)
+			lead := w.ids("lead")[0]
+			kid := w.kids(lead)[0]
+			w.Close.Fault(closetest.Fault{Method: "DELETE", Path: "/contact/", Kind: kind, Times: 1})
+			w.SQL("DELETE FROM crm.contacts WHERE close_id = $1", kid)
+			_, err := w.Engine.Run(context.Background())
+			require.NoError(t, err)
+			w.SQL("DELETE FROM crm.leads WHERE close_id = $1", lead)
+			for range 3 {
+				w.due()
+				w.all()
+			}
+			require.NotContains(t, w.ids("lead"), lead)
+			require.NotContains(t, w.ids("contact"), kid)
+			w.rest()
+		})
+	}
+}

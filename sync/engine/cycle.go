@@ -253,6 +253,13 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	if r.gone, err = r.Local.Gone(ctx, ids); err != nil {
 		return err
 	}
+	for id := range r.gone {
+		if len(r.unended[id]) > 0 {
+			// Its own write has to end first. The parent waits for that, so it must
+			// not wait for the parent.
+			r.gone[id] = Gone{}
+		}
+	}
 	return nil
 }
 

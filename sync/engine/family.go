@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"closesync/mapping"
@@ -130,13 +131,13 @@ func (r *round) kin(st *State, rd Reading) kin {
 		case rel.Busy, child.Version.Before(rel.Version), rel.Row == RowElsewhere && !rel.Stuck:
 			k.busy = true
 		default:
-			k.judge(r.Objects[child.Type], rel, child)
+			k.judge(r.Objects[child.Type], rel, child, rd.Remote.Nested)
 		}
 	}
 	return k
 }
 
-func (k *kin) judge(o *mapping.Object, rel Relative, child mapping.Remote) {
+func (k *kin) judge(o *mapping.Object, rel Relative, child mapping.Remote, all []mapping.Remote) {
 	switch rel.Row {
 	case RowGone:
 		k.went = append(k.went, Parting{rel.ID, child.Record})
@@ -145,7 +146,21 @@ func (k *kin) judge(o *mapping.Object, rel Relative, child mapping.Remote) {
 		k.edited = true // it must not go with a parent that it shall leave
 	}
 	o.FillMissing(child.Record, rel.Base)
-	k.edited = k.edited || reconcile.Edited(o, rel.Base, child.Record)
+	k.edited = k.edited || reconcile.Edited(o, withoutGone(o, rel.Base, child.Record, all), child.Record)
+}
+
+// withoutGone is a base without the references that Close has emptied because
+// what they referred to is gone: nobody edited them.
+func withoutGone(o *mapping.Object, base, held mapping.Record, all []mapping.Remote) mapping.Record {
+	base = base.Clone()
+	for _, f := range o.Parents() {
+		id, _ := base.Get(f.Close).Text()
+		lives := slices.ContainsFunc(all, func(r mapping.Remote) bool { return r.ID == id })
+		if !f.Required && held.Get(f.Close).IsNull() && !lives {
+			base[f.Close] = mapping.Null
+		}
+	}
+	return base
 }
 
 func (k *kin) ids() []int64 {

@@ -99,7 +99,7 @@ func (w *writing) saveJournal(ctx context.Context, run int64) error {
 	if len(w.journal) == 0 {
 		return nil
 	}
-	rows, err := w.tx.Query(ctx, "SELECT nextval(pg_get_serial_sequence('closesync.journal_log', 'id')) FROM generate_series(1, $1)", len(w.journal))
+	rows, err := w.tx.Query(ctx, "SELECT nextval((SELECT pg_get_serial_sequence('closesync.journal_log', 'id')::regclass)) FROM generate_series(1, $1)", len(w.journal))
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (w *writing) insertRecords(ctx context.Context, states []*engine.State) err
 	if len(states) == 0 {
 		return nil
 	}
-	rows, err := w.tx.Query(ctx, "SELECT nextval(pg_get_serial_sequence('closesync.records', 'id')), closesync.clock() FROM generate_series(1, $1)", len(states))
+	rows, err := w.tx.Query(ctx, "SELECT nextval((SELECT pg_get_serial_sequence('closesync.records', 'id')::regclass)), closesync.clock() FROM generate_series(1, $1)", len(states))
 	if err != nil {
 		return err
 	}

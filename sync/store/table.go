@@ -97,7 +97,9 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 	}
 	switch {
 	case key.Identity:
-		t.newKey = fmt.Sprintf("nextval(pg_get_serial_sequence(%s, %s))", literal(name), literal(o.Key))
+		// Within a SELECT the sequence is looked up once, not for each key, which
+		// costs more than the key itself.
+		t.newKey = fmt.Sprintf("nextval((SELECT pg_get_serial_sequence(%s, %s)::regclass))", literal(name), literal(o.Key))
 	case key.Default != "":
 		t.newKey = key.Default
 	}

@@ -24,7 +24,7 @@ func TestReadTable_QuotesEveryName(t *testing.T) {
 	require.Equal(t, `"a;b"."t""x"`, got.name)
 	require.Equal(t, `"id'"`, got.key)
 	require.Equal(t, "bigint", got.keyCast)
-	require.Equal(t, `nextval(pg_get_serial_sequence('"a;b"."t""x"', 'id'''))`, got.newKey)
+	require.Equal(t, `nextval((SELECT pg_get_serial_sequence('"a;b"."t""x"', 'id''')::regclass))`, got.newKey)
 	require.Equal(t, []string{"gone"}, got.missing)
 	require.Len(t, got.columns, 2)
 	require.Equal(t, column{field: o.Fields[0], name: `"select"`, cast: "character varying", exact: "character varying(9)", typname: "varchar"}, got.columns[0])

@@ -7,7 +7,7 @@ func lead() *Object {
 			{Close: "name", Column: "name"},
 			{Close: "description", Column: "description"},
 			{Close: "url", Column: "url"},
-			{Close: "status_id", Column: "status_id"},
+			{Close: "status_id", Column: "status_id", Filled: true},
 			{Close: "status_label", Column: "status_label", ReadOnly: true},
 			{Close: "addresses", Column: "addresses", Kind: List, Identity: []string{"label", "address_1", "address_2", "city", "state", "zipcode", "country"}},
 			{Close: "display_name", Column: "display_name", ReadOnly: true},

@@ -201,3 +201,27 @@ func (c *cutting) Update(ctx context.Context, objectType, id string, set mapping
 	}
 	return answer, err
 }
+
+// What Close chooses for a new record, where the row says nothing, stays: sent
+// empty, it would be refused and the record parked.
+func TestFault_S27_WhatCloseFillsStaysUnderToClose(t *testing.T) {
+	w := directed(t, mapping.ToClose)
+	w.Objects["opportunity"].Direction = mapping.ToClose
+	run := func() { w.Settle(); w.Tail(); w.Settle(); w.Audit() }
+	w.SQL("INSERT INTO crm.leads (name) VALUES ('No status')")
+	run()
+	id := w.Get("SELECT close_id FROM crm.leads WHERE name = 'No status'")
+	require.NotEmpty(t, w.field(id, "status_id"))
+	require.Equal(t, "synced", w.Get("SELECT state FROM closesync.record_status WHERE close_id = $1", id))
+	w.SQL("INSERT INTO crm.opportunities (lead_id, note) SELECT id, 'No status' FROM crm.leads WHERE close_id = $1", id)
+	run()
+	deal := w.Get("SELECT close_id FROM crm.opportunities WHERE note = 'No status'")
+	require.Equal(t, "one_time", w.field(deal, "value_period"))
+	require.Equal(t, "synced", w.Get("SELECT state FROM closesync.record_status WHERE close_id = $1", deal))
+	// A status that the row names later is sent, and is no conflict.
+	other := w.Get("SELECT status_id FROM crm.leads WHERE status_id <> $1 LIMIT 1", w.field(id, "status_id"))
+	w.SQL("UPDATE crm.leads SET status_id = $2 WHERE close_id = $1", id, other)
+	run()
+	require.Equal(t, other, w.field(id, "status_id"))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.conflicts WHERE object_type = 'lead'"))
+}

@@ -143,8 +143,11 @@ func (v versions) equal(dir mapping.Direction) decision {
 
 // toClose makes Close follow the row. What someone wrote in Close in between
 // is kept as a conflict; having been seen, it is the new base, so that it is
-// told once.
+// told once. What Close chose where the row says nothing stays.
 func (v versions) toClose() decision {
+	if v.f.Filled && v.l.IsNull() {
+		return agreed(ReasonRequired, v.r)
+	}
 	if v.same(v.r, v.b) {
 		return v.push(ReasonLocalEdit)
 	}

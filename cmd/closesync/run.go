@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"riverqueue.com/riverui"
 
 	"closesync/config"
+	"closesync/internal/memory"
 	"closesync/internal/web"
 	"closesync/jobs"
 	"closesync/sync/engine"
@@ -60,10 +59,6 @@ func newRunCommand(o *options) *cobra.Command {
 	return c
 }
 
-// memoryAim is above what the worker needs, in bytes: near it garbage is collected
-// sooner, so that a busy machine does not make it large. GOMEMLIMIT says otherwise.
-const memoryAim = 88 << 20
-
 func (r *runOptions) run(ctx context.Context) error {
 	cfg, err := r.load()
 	if err != nil {
@@ -72,8 +67,8 @@ func (r *runOptions) run(ctx context.Context) error {
 	if _, err := targetsOf(cfg, r.resync); err != nil {
 		return err
 	}
-	if os.Getenv("GOMEMLIMIT") == "" && !r.sandbox {
-		debug.SetMemoryLimit(memoryAim)
+	if !r.sandbox {
+		memory.Bound()
 	}
 	if r.sandbox {
 		if r.imitation, err = r.startSandbox(ctx, cfg); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"closesync/internal/memory"
 )
 
 const (
@@ -41,6 +43,7 @@ func (b *bench) backfill(ctx context.Context, leads int, latency time.Duration) 
 	if err := w.engine.Reference(ctx); err != nil {
 		return err
 	}
+	defer memory.Bound()() // as the worker does
 	resetPeak()
 	used := w.cpu(ctx)
 	before, started := w.requests.Load(), time.Now()

@@ -23,8 +23,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"closesync/internal/memory"
 )
 
 // bench is one run of the program.
@@ -64,7 +62,6 @@ func main() {
 	if spec := os.Getenv(imitationEnv); spec != "" {
 		exit(serveImitation(spec))
 	}
-	memory.Bound() // as the worker does
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()

@@ -14,12 +14,16 @@ const aim = 88 << 20
 // as far as Go has it, since aim bounds it. It saves a tenth of a first load.
 const growth = 200
 
-// Bound has the process stay small. GOMEMLIMIT and GOGC say otherwise.
-func Bound() {
+// Bound has the process stay small, until undone. GOMEMLIMIT and GOGC say
+// otherwise.
+func Bound() (undo func()) {
+	limit, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(growth)
+	undo = func() { debug.SetMemoryLimit(limit); debug.SetGCPercent(percent) }
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(aim)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(growth)
+	if os.Getenv("GOGC") != "" {
+		debug.SetGCPercent(percent)
 	}
+	return undo
 }

@@ -39,6 +39,7 @@ func (r *round) decide(st *State, c *Claim) error {
 	if reading.Gone && st.Local.Exists && r.deletes(st) {
 		// Our delete arrived. What is under the key now was inserted since.
 		st.Outcome = &Outcome{Status: Deleted, Cause: reading.Cause, Whole: true, Done: st.Holds}
+		r.tellParted(o, st, c)
 		return nil
 	}
 	err := r.merge(o, st, c, reading)

@@ -72,7 +72,7 @@ func ownersOf(o *mapping.Object, rec mapping.Record) []string {
 // along unseen.
 func (r *round) tellParted(o *mapping.Object, st *State, c *Claim) {
 	last, told := r.lasts[st.ID]
-	if !told || c.Retry > 0 || c.Sleep || (st.Outcome != nil && st.Outcome.Status != Deleted) || st.Local.Exists {
+	if !told || st.Status == Detached || c.Retry > 0 || c.Sleep || (st.Outcome != nil && st.Outcome.Status != Deleted) {
 		return
 	}
 	ending, ours := r.endings[st.ID]

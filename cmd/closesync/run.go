@@ -67,14 +67,13 @@ func (r *runOptions) run(ctx context.Context) error {
 	if _, err := targetsOf(cfg, r.resync); err != nil {
 		return err
 	}
-	if !r.sandbox {
-		memory.Bound()
-	}
 	if r.sandbox {
 		if r.imitation, err = r.startSandbox(ctx, cfg); err != nil {
 			return err
 		}
 		defer r.imitation.stop()
+	} else {
+		memory.Bound()
 	}
 	for _, w := range cfg.Warnings {
 		r.logger(cfg).Warn(w)

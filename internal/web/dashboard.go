@@ -12,8 +12,9 @@ var assets embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(assets, "assets/dashboard.html"))
 
-// registerDashboard adds the page and its files, and the script of the job pages. The page holds no data:
-// the script fetches it and writes it as text, never as markup.
+// registerDashboard adds the page and its files, and the script of the job
+// pages. The page holds no data: the script fetches it and writes it as text,
+// never as markup.
 func registerDashboard(mux *http.ServeMux, o Options) {
 	var html bytes.Buffer
 	err := pageTemplate.Execute(&html, struct {

@@ -111,7 +111,7 @@ func (g gen) side() Side {
 }
 
 func (g gen) input() Input {
-	in := Input{Local: g.side(), Remote: g.side(), Refill: g.IntN(16) == 0}
+	in := Input{Local: g.side(), Remote: g.side(), Refill: g.IntN(16) == 0, Recall: g.IntN(16) == 0}
 	if g.IntN(6) > 0 {
 		in.Base = g.record()
 	}

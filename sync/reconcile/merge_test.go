@@ -98,6 +98,8 @@ func dir(d mapping.Direction) set         { return func(o *mapping.Object, _ *In
 func onClose(k string) set                { return func(o *mapping.Object, _ *Input) { o.OnClose.Kind = k } }
 func ignore(o *mapping.Object, _ *Input)  { o.OnLocal = "ignore" }
 func refill(_ *mapping.Object, in *Input) { in.Refill = true }
+func recall(_ *mapping.Object, in *Input) { in.Recall = true }
+func filled(o *mapping.Object, _ *Input)  { o.Fields[1].Filled = true }
 func paused(f string) set {
 	return func(_ *mapping.Object, in *Input) { in.Paused = map[string]bool{f: true} }
 }
@@ -172,6 +174,10 @@ func TestMerge(t *testing.T) {
 		{"read-only edit is put back", "seen=a", "seen=x", "seen=a", "here update seen=a", "seen=a", nil},
 		{"read-only emptied is put back", "seen=a", "seen=", "seen=a", "here update seen=a", "seen=a", []set{dir(to)}},
 
+		{"S27: to_close leaves what Close fills", "-", "name=a note=", "name=a note=x", "", "name=a note=x", []set{dir(to), filled}},
+		{"S27: to_close empties what Close does not fill", "-", "name=a note=", "name=a note=x", "close update note=; conflict note to_close:local", "name=a note=x", []set{dir(to)}},
+		{"S27: a filled field may still be emptied by people of both sides", "note=x", "note=", "note=x", "close update note=", "note=x", []set{filled}},
+
 		{"A15: the reading lacks a field", "name=a note=x", "name=b note=x", "note=x", "", "name=a note=x", nil},
 		{"S24: a custom field missing is unknown", "custom.cf_a=v", "custom.cf_a=v", "", "", "custom.cf_a=v", nil},
 		{"custom field unset in Close", "custom.cf_a=v", "custom.cf_a=v", "custom.cf_a=", "here update custom.cf_a=", "custom.cf_a=", nil},
@@ -224,6 +230,7 @@ func TestMerge(t *testing.T) {
 		{"C18: truncated", "name=a", "-", "name=a", "here create name=a", "name=a", []set{refill}},
 		{"C18: truncated, ignore", "name=a", "-", "name=a", "here create name=a", "name=a", []set{refill, ignore}},
 		{"C18: a partial reading leaves no old base", "name=a note=x", "-", "name=a", "here create name=a", "name=a", []set{refill}},
+		{"S4: something below it stays", "name=a", "-", "name=a", "here create name=a", "name=a", []set{recall}},
 		{"S5: deleted on both sides", "name=a", "-", "-", "", "", nil},
 		{"nothing anywhere", "-", "-", "-", "", "", nil},
 

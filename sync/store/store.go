@@ -223,7 +223,7 @@ func (s *Store) repeated(ctx context.Context, again func(error) bool, f func(tx 
 		if err == nil || attempt >= 8 || !again(err) {
 			return err
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := backOff(ctx, attempt); err != nil {
 			return err
 		}
 	}
@@ -237,14 +237,14 @@ func insist(ctx context.Context, f func() error) error {
 		if err == nil || attempt >= 8 || !lostRace(err) {
 			return err
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := backOff(ctx, attempt); err != nil {
 			return err
 		}
 	}
 }
 
-// pause waits between two attempts, of which the losers should not meet again.
-func pause(ctx context.Context, attempt int) error {
+// backOff waits between two attempts, of which the losers should not meet again.
+func backOff(ctx context.Context, attempt int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -57,7 +57,10 @@ func measurePush(ctx context.Context, b *bench) error {
 	if err := w.editAtOnce(ctx, leads, "", floorRate, 2); err != nil {
 		return err
 	}
-	return w.editMixed(ctx)
+	if err := w.editMixed(ctx); err != nil {
+		return err
+	}
+	return w.editBothSides(ctx, leads)
 }
 
 // editSingly changes one lead after another and takes from the imitation when

@@ -81,6 +81,48 @@ func (w *worker) editMixed(ctx context.Context) error {
 	return nil
 }
 
+// eachSide is how many records of each side editBothSides changes.
+const eachSide = 160
+
+// editBothSides changes leads here while people change contacts in Close, and
+// counts all calls: the readings of the event log and the searches, too.
+func (w *worker) editBothSides(ctx context.Context, leads []string) error {
+	contacts, err := w.ids(ctx, "contacts", eachSide)
+	if err != nil {
+		return err
+	}
+	if err := w.close.forget(ctx); err != nil {
+		return err
+	}
+	for _, id := range contacts {
+		if err := w.close.update(ctx, id, map[string]any{"title": "Both sides"}); err != nil {
+			return err
+		}
+	}
+	if _, err := w.pool.Exec(ctx, "UPDATE crm.leads SET description = 'Both sides' WHERE close_id = ANY ($1)", leads[:eachSide]); err != nil {
+		return err
+	}
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	if err := w.settle(ctx, drainLimit); err != nil {
+		return err
+	}
+	requests, err := w.close.requests(ctx)
+	if err != nil {
+		return err
+	}
+	var come int64
+	if err := w.pool.QueryRow(ctx, "SELECT count(*) FROM crm.contacts WHERE close_id = ANY ($1) AND title = 'Both sides'", contacts).Scan(&come); err != nil {
+		return err
+	}
+	puts, _, _ := putsOf(requests)
+	t := &w.b.table
+	t.atMost(fmt.Sprintf("%d records changed on each side: calls for each record", eachSide), float64(len(requests))/(2*eachSide), 1, 1.5)
+	t.exact("  changes that did not come over", 2*eachSide-come-int64(puts), 0)
+	return nil
+}
+
 // measurePushOtherwise pushes with latency on the API, and without verifying.
 func measurePushOtherwise(ctx context.Context, b *bench) error {
 	if err := b.pushAtOnce(ctx, imitationSpec{Leads: b.edits, Latency: slowAnswer}, fmt.Sprintf(", %s an answer", slowAnswer), false); err != nil {

@@ -19,7 +19,7 @@ import (
 const loadSQL = `
 SELECT r.id, r.close_id, r.local_key, r.base::text, r.remote_version, r.remote_hash, r.local_xid, r.state, r.alias_of,
        r.parked::text, r.last_error, r.error_class, r.learned::text,
-       r.existed, coalesce(r.waits_for, ''), ` + holdsOf + `
+       r.existed, r.removed IS NOT NULL, coalesce(r.waits_for, ''), ` + holdsOf + `
 FROM closesync.records r
 WHERE r.connection = $1 AND r.object_type = $2 AND %s
 ORDER BY r.id FOR UPDATE`
@@ -84,7 +84,7 @@ func scanState(rows pgx.Rows, objectType string) (st *engine.State, xid int64, e
 	var version *time.Time
 	var hash, written *int64
 	if err := rows.Scan(&st.ID, &closeID, &localKey, &base, &version, &hash, &written, &st.Status, &alias, &parked, &lastError, &class, &learned,
-		&st.Existed, &st.WaitsFor, &holds); err != nil {
+		&st.Existed, &st.Removed, &st.WaitsFor, &holds); err != nil {
 		return nil, 0, err
 	}
 	st.CloseID, st.LocalKey, st.AliasOf, st.Error = deref(closeID), deref(localKey), deref(alias), deref(lastError)

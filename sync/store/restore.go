@@ -151,13 +151,13 @@ func (t *table) rowJSON(r *rowWrite, removed string, parents map[string]map[stri
 func (w *writing) forgetRemoved(ctx context.Context, states []*engine.State) error {
 	var ids []int64
 	for _, st := range states {
-		if !st.Local.Exists && st.LocalKey != "" && (st.Outcome.Status == engine.Deleted || st.Outcome.Plan.Local != "") {
+		if st.Removed && (st.Outcome.Status == engine.Deleted || st.Outcome.Plan.Local != "") {
 			ids = append(ids, st.ID)
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := w.tx.Exec(ctx, "UPDATE closesync.records SET removed = NULL WHERE id = ANY ($1) AND removed IS NOT NULL", ids)
+	_, err := w.tx.Exec(ctx, "UPDATE closesync.records SET removed = NULL WHERE id = ANY ($1)", ids)
 	return err
 }

@@ -152,6 +152,24 @@ func TestFault_B10_KeyOfAnotherSubscription(t *testing.T) {
 	require.Empty(t, b.sink.all())
 }
 
+// Names count by exact case: what another spelling says decides nothing. One
+// that decides, twice, makes the delivery ambiguous.
+func TestFault_A18_NamesInAnotherCaseOrTwice(t *testing.T) {
+	b := setup(t)
+	body := `{"SUBSCRIPTION_ID":"whsub_other","subscription_id":"` + sampleSub + `","Event":{"id":"ev_wrong"},"event":{` +
+		`"ID":"ev_wrong","id":"ev_1","Id":"ev_wrong","object_type":"lead","Object_Type":"contact","action":"updated","ACTION":"deleted",` +
+		`"object_id":"lead_1","OBJECT_ID":"lead_2","organization_id":"` + sampleOrg + `","Organization_Id":"orga_other"},"EVENT":{"id":"ev_wrong"}}`
+	require.Equal(t, 200, b.signed("default", []byte(body)).Code)
+	d := b.sink.all()[0]
+	require.Equal(t, []string{"ev_1", "lead", "updated", "lead_1", sampleOrg}, []string{d.EventID, d.ObjectType, d.Action, d.ObjectID, d.OrganizationID})
+
+	for _, again := range []string{`"id":"ev_2"`, `"object_id":"lead_2"`, `"action":"deleted"`} {
+		twice := strings.Replace(string(delivery(event("ev_1"))), `"id"`, again+`,"id"`, 1)
+		require.Equal(t, 400, b.signed("default", []byte(twice)).Code, again)
+	}
+	require.Len(t, b.sink.all(), 1)
+}
+
 // All ways to move the border between timestamp and body keep the hash; none
 // may be accepted, for bodies that begin with digits too.
 func TestFault_B11_BoundaryShift(t *testing.T) {

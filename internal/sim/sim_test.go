@@ -20,6 +20,7 @@ var (
 	fileFlag  = flag.String("sim.file", "", "run the script in this `file` alone and tell its story")
 	fromFlag  = flag.Uint64("sim.from", 1, "first seed")
 	countFlag = flag.Int("sim.count", 25, "how many seeds")
+	mostFlag  = flag.Int("sim.most", 200, "stop after so many violations")
 	lanesFlag = flag.Int("sim.lanes", 2, "how many run side by side")
 	twiceFlag = flag.Uint64("sim.twice", 0, "run each seed that this divides twice and compare the traces (I-19); 0: none")
 )
@@ -58,7 +59,7 @@ func TestSim(t *testing.T) {
 
 // farm runs one seed after another until there are no more, or too many failed.
 func farm(t *testing.T, lane *Lane, next *atomic.Uint64, tally *Tally) error {
-	for seed := next.Add(1) - 1; seed < *fromFlag+uint64(*countFlag) && tally.Violations() < 200; seed = next.Add(1) - 1 {
+	for seed := next.Add(1) - 1; seed < *fromFlag+uint64(*countFlag) && tally.Violations() < *mostFlag; seed = next.Add(1) - 1 {
 		sc := Generate(seed)
 		r, err := lane.Run(sc, Options{})
 		if err != nil {

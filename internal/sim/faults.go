@@ -23,7 +23,9 @@ func (w *World) faultStep(st Step) {
 func (w *World) clearFaults() {
 	for _, name := range w.faults {
 		kind, _, _ := strings.Cut(name, " ")
-		w.fired[kind] += w.Close.FaultFired(name)
+		n := w.Close.FaultFired(name)
+		w.fired[kind] += n
+		w.reached["fault "+kind] += n
 	}
 	w.faults = nil
 	w.Close.ClearFaults()

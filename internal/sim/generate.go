@@ -218,13 +218,16 @@ func (g *generator) hook() {
 	g.add(st)
 }
 
+// faultKinds are the faults of the imitation that may be armed.
+var faultKinds = []string{"status", "status_after", "cut", "cut_after", "hang", "hang_after", "truncate", "html"}
+
 func (g *generator) fault() {
 	if g.chance(.2) {
 		g.add(Step{Who: "fault", Do: "clear"})
 		return
 	}
 	st := Step{Who: "fault", Do: pick(g, "GET", "POST", "PUT", "PUT", "DELETE"), N: 1 + g.IntN(2)}
-	st.Kind = pick(g, "status", "status_after", "cut", "cut_after", "hang", "hang_after", "truncate", "html")
+	st.Kind = pick(g, faultKinds...)
 	switch st.Kind {
 	case "status", "status_after":
 		st.Code = pick(g, 500, 502, 503, 504, 429)

@@ -68,7 +68,7 @@ func (p *proc) boot(ctx context.Context) error {
 	c := w.sc.Config
 	p.remote = remote.New(remote.Options{Client: p.client, Objects: w.objects, OrganizationID: w.Close.OrganizationID(), APIKeyID: w.Close.Key(),
 		CanSeeAll: c.SeesAll, Now: w.workerClock, Logger: w.log})
-	p.engine = engine.New(engine.Options{Objects: w.objects, Local: p.store, Remote: p.remote, Now: w.workerClock, Logger: w.log,
+	p.engine = engine.New(engine.Options{Objects: w.objects, Local: observed{p.store, w.reached}, Remote: p.remote, Now: w.workerClock, Logger: w.log,
 		Optimistic: c.Optimistic, Workers: 1,
 		Guards: reconcile.Limits{MaxDeletes: c.MaxDeletes, MaxDeletePercent: c.MaxPercent, MaxCreates: c.MaxCreates}})
 	return nil

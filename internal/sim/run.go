@@ -13,6 +13,7 @@ type Result struct {
 	Points  int // yield points passed
 	Crashes map[string]int
 	Faults  map[string]int // fired, by kind
+	Reached reached
 	Story   []string
 	Unseen  int // unobservable overwrites, reliability.md §3.7
 }
@@ -35,7 +36,7 @@ func (l *Lane) Run(sc Scenario, o Options) (Result, error) {
 	w.play()
 	w.rest()
 	w.check(max(o.Idle, 1))
-	return Result{Broken: w.broken, Hash: w.sum(), Points: w.points, Crashes: w.crashes, Faults: w.fired, Story: w.story}, nil
+	return Result{Broken: w.broken, Hash: w.sum(), Points: w.points, Crashes: w.crashes, Faults: w.fired, Reached: w.reached, Story: w.story}, nil
 }
 
 // play carries out the steps.
@@ -44,6 +45,7 @@ func (w *World) play() {
 	for i, st := range w.sc.Steps {
 		w.at = i + 1
 		w.say("%3d  %s", w.at, st)
+		w.reached["step "+st.Who+" "+st.Do]++
 		fmt.Fprintf(w.hash, "step %s\n", st)
 		w.step(st)
 		w.settleBlocked(nil)

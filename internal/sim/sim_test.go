@@ -55,6 +55,7 @@ func TestSim(t *testing.T) {
 	}
 	require.NoError(t, g.Wait())
 	t.Log(tally)
+	require.Empty(t, tally.Missing(), "what must happen did not, in so many scenarios")
 }
 
 // farm runs one seed after another until there are no more, or too many failed.

@@ -16,11 +16,12 @@ type Tally struct {
 	scenarios, steps, points   int
 	twice, violations, crashes int
 	faults, points1            map[string]int
+	reached                    reached
 }
 
 // NewTally starts the clock.
 func NewTally() *Tally {
-	return &Tally{began: time.Now(), faults: map[string]int{}, points1: map[string]int{}}
+	return &Tally{began: time.Now(), faults: map[string]int{}, points1: map[string]int{}, reached: reached{}}
 }
 
 // Add takes in a scenario's result.
@@ -37,6 +38,9 @@ func (t *Tally) Add(sc Scenario, r Result, twice bool) {
 	for kind, n := range r.Faults {
 		t.faults[kind] += n
 	}
+	for name, n := range r.Reached {
+		t.reached[name] += n
+	}
 	for point, n := range r.Crashes {
 		t.crashes += n
 		t.points1[point] += n
@@ -48,6 +52,13 @@ func (t *Tally) Violations() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.violations
+}
+
+// Missing names what should have happened in so many scenarios and did not.
+func (t *Tally) Missing() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reached.missing(t.scenarios)
 }
 
 // String is the summary.
@@ -62,6 +73,6 @@ func (t *Tally) String() string {
 	for _, kind := range slices.Sorted(maps.Keys(t.faults)) {
 		fmt.Fprintf(&b, " %s %d", kind, t.faults[kind])
 	}
-	fmt.Fprintf(&b, "\nviolations: %d", t.violations)
+	fmt.Fprintf(&b, "\nviolations: %d\nwhat must happen:%s", t.violations, t.reached.table())
 	return b.String()
 }

@@ -145,6 +145,7 @@ func (w *World) yield(t *task, point string) error {
 	w.traced(t, point)
 	if t.proc != nil && w.crashAt == w.points {
 		w.crashes[point]++
+		w.reached.died(point)
 		w.kill(t.proc, t)
 		return errCrashed
 	}
@@ -157,6 +158,7 @@ func (w *World) yield(t *task, point string) error {
 	t.told <- false
 	<-t.resume
 	if t.proc != nil && t.proc.dead {
+		w.reached.died(point)
 		return errCrashed
 	}
 	return nil

@@ -43,6 +43,7 @@ type World struct {
 	armed    int            // faults that could fire
 	faults   []string       // names of those
 	fired    map[string]int // by kind
+	reached  reached
 
 	requests []request
 	acked    []string // "event id|date_updated" of deliveries answered 2xx
@@ -114,7 +115,7 @@ func httpClient(w *World) *http.Client { return &http.Client{Transport: wire{w}}
 
 // newWorld makes the organization and empties the database.
 func (l *Lane) newWorld(sc Scenario) (*World, error) {
-	w := &World{lane: l, sc: sc, log: discard(), procs: map[string]*proc{}, crashes: map[string]int{}, fired: map[string]int{}}
+	w := &World{lane: l, sc: sc, log: discard(), procs: map[string]*proc{}, crashes: map[string]int{}, fired: map[string]int{}, reached: reached{}}
 	h := fnv.New64a()
 	w.hash, w.sum = h, h.Sum64
 	l.world = w

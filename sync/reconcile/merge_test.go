@@ -113,6 +113,18 @@ func child(o *mapping.Object, _ *Input) {
 	o.Fields = append(o.Fields, mapping.Field{Close: "lead_id", Kind: mapping.Reference, Parent: "lead", Required: true},
 		mapping.Field{Close: "contact_id", Kind: mapping.Reference, Parent: "contact"})
 }
+func overwrote(field, seen, held, sent, left string) set {
+	of := func(v string) mapping.Value { return rec(field + "=" + v).Get(field) }
+	return func(_ *mapping.Object, in *Input) {
+		in.Overwritten = map[string]Overwritten{field: {Seen: of(seen), Held: of(held), Sent: of(sent), Left: of(left)}}
+	}
+}
+func learned(f string, form Form) set {
+	return func(_ *mapping.Object, in *Input) { in.Learned = map[string]Form{f: form} }
+}
+func ownColumn(o *mapping.Object, _ *Input) {
+	o.Fields = append(o.Fields, mapping.Field{Close: "custom.cf_a", Column: "tier"})
+}
 func noteLocal(o *mapping.Object, _ *Input) { o.Fields[1].Policy = mapping.PolicyLocal }
 
 func TestMerge(t *testing.T) {
@@ -182,6 +194,7 @@ func TestMerge(t *testing.T) {
 		{"S24: a custom field missing is unknown", "custom.cf_a=v", "custom.cf_a=v", "", "", "custom.cf_a=v", nil},
 		{"custom field unset in Close", "custom.cf_a=v", "custom.cf_a=v", "custom.cf_a=", "here update custom.cf_a=", "custom.cf_a=", nil},
 		{"custom key removed here", "custom.cf_a=v", "", "custom.cf_a=v", "close update custom.cf_a=", "custom.cf_a=v", nil},
+		{"C14: the own column of a custom field is gone", "custom.cf_a=v", "", "custom.cf_a=w", "", "custom.cf_a=v", []set{ownColumn}},
 		{"new custom field of Close", "", "", "custom.cf_a=v", "here update custom.cf_a=v", "custom.cf_a=v", nil},
 		{"new custom key here", "", "custom.cf_a=v", "custom.cf_a=", "close update custom.cf_a=v", "", nil},
 		{"C14: a column is gone", "name=a", "", "name=b", "", "name=a", nil},
@@ -213,7 +226,20 @@ func TestMerge(t *testing.T) {
 		{"S8: moved to a new lead", "lead_id=A name=a", "lead_id=@7 name=b", "lead_id=A name=a", "close update name=b", "lead_id=A name=a", []set{child}},
 		{"parent emptied here", "lead_id=A", "lead_id=", "lead_id=A", "here update lead_id=A", "lead_id=A", []set{child}},
 		{"parent emptied in Close", "lead_id=A", "lead_id=A", "lead_id=", "close update lead_id=A", "lead_id=A", []set{child}},
+		{"no parent on either side", "lead_id=A", "lead_id=", "lead_id=", "", "lead_id=A", []set{child}},
+		{"parent emptied in Close, from_close", "lead_id=A", "lead_id=A", "lead_id=", "", "lead_id=A", []set{child, dir(from)}},
+		{"parent emptied here, to_close", "lead_id=A", "lead_id=", "lead_id=A", "", "lead_id=A", []set{child, dir(to)}},
 		{"optional parent linked later", "lead_id=A contact_id=", "lead_id=A contact_id=C", "lead_id=A contact_id=", "close update contact_id=C", "contact_id= lead_id=A", []set{child}},
+
+		{"S21: what we overwrote comes back", "name=b", "name=b", "name=b", "here update name=c; close update name=c; conflict name close:close", "name=b", []set{overwrote("name", "a", "c", "b", "b")}},
+		{"S21: it was the newer one", "name=b", "name=b", "name=b", "here update name=c; close update name=c; conflict name newest:close", "name=b", []set{policy("newest"), overwrote("name", "a", "c", "b", "b")}},
+		{"S21: the row wins and it is told", "name=b", "name=b", "name=b", "conflict name local:local", "name=b", []set{policy("local"), overwrote("name", "a", "c", "b", "b")}},
+		{"S21: nobody decides, it is told", "name=b", "name=b", "name=b", "conflict name manual:local", "name=b", []set{policy("manual"), overwrote("name", "a", "c", "b", "b")}},
+		{"S21: replaced in Close since, it is told", "name=b", "name=b", "name=d", "here update name=d; conflict name close:local", "name=d", []set{overwrote("name", "a", "c", "b", "b")}},
+		{"S21: the row has it already", "name=b", "name=c", "name=b", "close update name=c; conflict name close:close", "name=b", []set{overwrote("name", "a", "c", "b", "b")}},
+		{"S21: to_close tells it", "name=b", "name=b", "name=b", "conflict name to_close:local", "name=b", []set{dir(to), overwrote("name", "a", "c", "b", "b")}},
+		{"S21: items of an overwritten list join", "tags=x,l", "tags=x,l", "tags=x,l", "here update tags=x,l,r; close update tags=x,l,r", "tags=x,l", []set{overwrote("tags", "x", "x,r", "x,l", "x,l")}},
+		{"S21: items that were removed unseen stay out", "tags=x,y,l", "tags=x,y,l,m", "tags=x,y,l", "here update tags=y,l,m; close update tags=y,l,m", "tags=x,y,l", []set{overwrote("tags", "x,y", "y", "x,y,l", "x,y,l")}},
 
 		{"deleted in Close", "name=a", "name=a", "-", "here delete", "", nil},
 		{"S4: deleted in Close, edited here", "name=a", "name=b seen=z", "-", "here delete; lost name=b", "", nil},
@@ -241,6 +267,8 @@ func TestMerge(t *testing.T) {
 		{"to_close puts back", "name=a", "name=a", "name=x", "close update name=a; conflict name to_close:local", "name=x", []set{dir(to)}},
 		{"to_close takes read-only", "seen=a", "seen=a", "seen=b", "here update seen=b", "seen=b", []set{dir(to)}},
 		{"to_close takes no derived keys", "tags=x", "tags=x", "tags=x+", "", "tags=x+", []set{dir(to)}},
+		{"S15: to_close leaves a form it has learned", "name=a", "name=a", "name=A", "", "name=A", []set{dir(to), learned("name", Form{Sent: `"a"`, Kept: `"A"`})}},
+		{"S15: to_close sends another edit", "name=A", "name=b", "name=A", "close update name=b", "name=A", []set{dir(to), learned("name", Form{Sent: `"a"`, Kept: `"A"`})}},
 		{"to_close puts a list back", "tags=x", "tags=x", "tags=x,r", "close update tags=x; conflict tags to_close:local", "tags=x,r", []set{dir(to)}},
 	} {
 		o := testObject()
@@ -270,6 +298,24 @@ func TestReasons(t *testing.T) {
 	require.Equal(t, map[string]Reason{"name": ReasonLocalEdit, "lead_id": ReasonWaitParent}, p.Reasons)
 }
 
+func TestRule(t *testing.T) {
+	t.Parallel()
+	p := Merge(testObject(), Input{Base: rec("name=a note=x"), Local: Side{Exists: true, Record: rec("name=b note=y")}, Remote: Side{Exists: true, Record: rec("name=c note=x")}})
+	require.Equal(t, []string{"conflict: close", "local_edit", ""}, []string{p.Rule("name"), p.Rule("note"), p.Rule("tags")})
+	p = Merge(testObject(), Input{Base: rec("name=a"), Local: Side{Exists: true, Record: rec("name=a")}})
+	require.Equal(t, "remote_deleted", p.Rule("name"), "of the record as a whole")
+}
+
+// What a delete of ours took along is told: fields that nobody edits do not count.
+func TestParted(t *testing.T) {
+	t.Parallel()
+	o := testObject()
+	require.False(t, Edited(o, rec("name=a seen=x"), rec("name=a seen=y")))
+	require.True(t, Edited(o, rec("name=a"), rec("name=b")))
+	require.Equal(t, []Conflict{{Field: "name", Base: `"a"`, Local: mapping.Null, Remote: `"b"`, Rule: RuleDelete, Winner: WinnerLocal}},
+		Parted(o, rec("name=a note=x seen=x"), rec("name=b note=x seen=y")))
+}
+
 func TestFault_S15_AnswerInAnotherForm(t *testing.T) {
 	t.Parallel()
 	o := testObject()
@@ -280,6 +326,7 @@ func TestFault_S15_AnswerInAnotherForm(t *testing.T) {
 		{"answer lacks the field", "name=a", "name=b", "name=c", "", "name=a"},
 		{"unset custom field is left out", "custom.cf_a=v", "custom.cf_a=", "custom.cf_a=w", "", "custom.cf_a="},
 		{"unsent fields keep their base", "name=a note=x", "name=b", "name=b note=y", "name=b note=z", "name=b note=x"},
+		{"a field that is not mapped", "name=a", "name=b owner=z", "name=b", "name=b owner=z", "name=b"},
 		{"create: filled by Close", "-", "name=b", "name=b note=", "name=b note=z", "name=b"},
 		{"create: filled by Close and here", "-", "name=b", "name=b note=y", "name=b note=z", "name=b note=z"},
 	} {
@@ -292,6 +339,7 @@ func TestFault_S19_LostAnswer(t *testing.T) {
 	t.Parallel()
 	o := testObject()
 	require.Equal(t, "name=b note=x", show(Landed(o, rec("name=a note=x"), rec("name=b note=y"), rec("name=b note=z"))))
+	require.Equal(t, "name=b", show(Landed(o, nil, rec("name=b"), rec("name=b"))), "before anything was agreed on")
 }
 
 func TestFault_C19_Guards(t *testing.T) {

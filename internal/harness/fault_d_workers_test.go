@@ -171,6 +171,28 @@ func TestFault_D17_AHintDuringACycleIsNotLost(t *testing.T) {
 	w.Equal()
 }
 
+// What the event tells of is in nothing that the cycle has read.
+func TestFault_D17_AnEventDuringACycleIsNotLost(t *testing.T) {
+	t.Parallel()
+	var w *World
+	hook := &interrupted{}
+	w = New(t, Options{Close: closetest.Options{Seed: 4171, Leads: 2}, Engine: func(o *engine.Options) {
+		hook.Remote = o.Remote
+		o.Remote = hook
+	}})
+	w.Load()
+	id := w.Get("SELECT close_id FROM crm.leads WHERE id = 1")
+	hook.after = func() {
+		require.NoError(t, w.Close.Update(id, map[string]any{"description": "edited before the answer was stored"}))
+		_, _, err := w.Engine.Tail(context.Background())
+		require.NoError(t, err)
+	}
+	w.SQL("UPDATE crm.leads SET name = 'edited here' WHERE id = 1")
+	w.Settle()
+	require.Equal(t, "edited before the answer was stored", w.Get("SELECT description FROM crm.leads WHERE id = 1"))
+	w.Equal()
+}
+
 func TestFault_D17_AnEventBeforeTheAnswerOfItsCreate(t *testing.T) {
 	t.Parallel()
 	var w *World

@@ -22,7 +22,7 @@ func lagging(t *testing.T, o closetest.Options) (*World, *closetest.Clock) {
 
 // The watermark is beyond an event that the log does not show yet.
 func TestFault_A27_AnOlderEventAppearsAfterANewerOne(t *testing.T) {
-	w, clock := lagging(t, closetest.Options{Seed: 1271, Leads: 8, EventLag: 4 * time.Minute})
+	w, clock := lagging(t, closetest.Options{Seed: 1271, Leads: 3, EventLag: 4 * time.Minute})
 	w.Load()
 	for i, lead := range w.Close.List("lead") {
 		require.NoError(t, w.Close.Update(lead["id"].(string), map[string]any{"description": fmt.Sprint("edit ", i)}))

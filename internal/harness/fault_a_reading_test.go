@@ -67,6 +67,7 @@ func TestFault_A27_ALaggingIndexDeletesNothing(t *testing.T) {
 	w.Load()
 	w.SQL("INSERT INTO crm.leads (name) VALUES ('not in the index yet')")
 	w.Settle()
+	clock.Advance(time.Minute) // what changed since a compare began is left out of it
 	w.Audit()
 	w.Search()
 	require.Equal(t, "6", w.Get("SELECT count(*) FROM crm.leads"))
@@ -181,6 +182,31 @@ func TestFault_A36_NotFoundHasThreeMeanings(t *testing.T) {
 	require.Equal(t, into, w.Get("SELECT alias_of FROM closesync.records WHERE close_id = $1", merged))
 	require.Contains(t, w.Get("SELECT string_agg(old_value::text, '') FROM closesync.journal WHERE close_id = $1", deleted), "edited here", "promise 2")
 	w.Audit()
+	w.Equal()
+}
+
+// What goes between our reading and our write is only met by the write.
+func TestFault_A36_NotFoundByTheWriteHasThreeMeanings(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 1361, Leads: 5}, HideAll: true})
+	w.Load()
+	ids := w.ids("lead")
+	meanwhile := func(id string, happens func() error) {
+		w.Engine.Remote = &racing{w.Remote, func() { require.NoError(t, happens()) }}
+		w.SQL("UPDATE crm.leads SET description = 'edited here' WHERE close_id = $1", id)
+		w.Settle()
+		w.Tail()
+	}
+	meanwhile(ids[0], func() error { return w.Close.Hide(ids[0], true) })
+	require.Equal(t, "hidden", w.state("lead", ids[0]))
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM crm.leads WHERE close_id = $1", ids[0]))
+	meanwhile(ids[1], func() error { return w.Close.Delete(ids[1]) })
+	require.Equal(t, "deleted", w.state("lead", ids[1]))
+	meanwhile(ids[2], func() error { return w.Close.Merge(ids[2], ids[3]) })
+	require.Equal(t, ids[3], w.Get("SELECT alias_of FROM closesync.records WHERE close_id = $1", ids[2]))
+	require.NoError(t, w.Close.Hide(ids[0], false))
+	w.Audit()
+	require.Equal(t, "edited here", w.field(ids[0], "description"))
 	w.Equal()
 }
 

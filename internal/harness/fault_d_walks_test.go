@@ -38,6 +38,36 @@ func (w *World) leading(after func(n int64) error) (*engine.Engine, *pages) {
 	return engine.New(o), p
 }
 
+// unstored is a database that a worker loses when it is to store its nth page.
+type unstored struct {
+	engine.Local
+	left atomic.Int64
+}
+
+func (u *unstored) Decide(ctx context.Context, b engine.Batch, decide func(engine.Present, []*engine.State) error) error {
+	if u.left.Add(-1) < 0 {
+		return errCut
+	}
+	return u.Local.Decide(ctx, b, decide)
+}
+
+// A worker that dies before a page is stored has not come beyond it.
+func TestFault_D1_APageThatWasNotStoredIsReadAgain(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 1113, Leads: 250, ContactsPerLead: -1, OpportunitiesPerLead: -1}})
+	require.NoError(t, w.Engine.Reference(t.Context()))
+	for stored := range 2 {
+		e, p := w.leading(nil)
+		u := &unstored{Local: e.Local}
+		u.left.Store(int64(stored))
+		e.Local = u
+		require.ErrorIs(t, e.Backfill(t.Context(), nil), errCut)
+		require.Positive(t, p.read.Load())
+	}
+	w.Load()
+	w.Equal()
+}
+
 const walkLeads = 800 // several windows of several pages
 
 func TestFault_D6_AnotherLeaderGoesOnWithTheWalk(t *testing.T) {

@@ -4,7 +4,18 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"closesync/sync/closetest"
 )
+
+// An echo is known by its content: another program may use our key.
+func TestFault_S14_WhatElseOurKeyWritesIsNoEcho(t *testing.T) {
+	w := world(t, nil)
+	id := w.ids("lead")[0]
+	require.NoError(t, w.Close.As(closetest.Actor{APIKeyID: keyID(w)}).Update(id, map[string]any{"description": "by another program"}))
+	w.Tail()
+	w.Equal()
+}
 
 func TestFault_S14_EchoOfOurWrites(t *testing.T) {
 	w := world(t, nil)

@@ -1,10 +1,26 @@
 package harness
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+func TestFault_S1_OnlyWhatChangedIsSent(t *testing.T) {
+	w := world(t, nil)
+	w.Close.ResetRequests()
+	w.SQL("UPDATE crm.leads SET description = 'changed' WHERE close_id = $1", w.ids("lead")[0])
+	w.SQL("UPDATE crm.contacts SET title = 'changed' WHERE close_id = $1", w.ids("contact")[0])
+	w.Settle()
+	var sent []string
+	for _, r := range w.Close.Requests() {
+		if r.Method == http.MethodPut {
+			sent = append(sent, r.Body)
+		}
+	}
+	require.ElementsMatch(t, []string{`{"description":"changed"}`, `{"title":"changed"}`}, sent)
+}
 
 func TestFault_S1_DifferentFieldsBothSurvive(t *testing.T) {
 	w := world(t, nil)

@@ -20,7 +20,7 @@ var noticing = []Mutant{
 			{"sync/store/outbox.go", "count = len(hints)\n", "count = len(hints)\n\t\tlastRead.Store(s.pool, hints[len(hints)-1].ID)\n"},
 			{"sync/store/outbox.go", "\t\"fmt\"\n\t\"time\"\n", "\t\"fmt\"\n\t\"sync\"\n\t\"time\"\n"},
 		}},
-	{N: 5, Bug: "a checkpoint is saved before what it covers", Why: "a crash between the two loses the page", Package: "./internal/harness", Run: "TestFault_D1_KilledDuringTheFirstLoad",
+	{N: 5, Bug: "a checkpoint is saved before what it covers", Why: "a crash between the two loses the page", Package: "./internal/harness", Run: "TestFault_D1_APage",
 		Edits: []Edit{{"sync/engine/walk.go", "if err := w.apply(ctx, p.Page, cp); err != nil {", "if cp != nil {\n\t\tif err := w.Local.SaveCheckpoint(ctx, *cp); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\tif err := w.apply(ctx, p.Page, cp); err != nil {"}}},
 	{N: 6, Bug: "log and searches are read without overlap", Why: "what the index or log shows late is passed over", Package: "./internal/harness", Run: "TestFault_A27_|TestFault_A29_",
 		Edits: []Edit{
@@ -32,7 +32,7 @@ var noticing = []Mutant{
 			{"sync/remote/search.go", "from = closeapi.At(s.window.From)", "from = closeapi.At(s.window.From.Add(instant))"},
 			{"sync/remote/search.go", "closeapi.Span{From: s.window.From, Before", "closeapi.Span{From: s.window.From.Add(instant), Before"},
 		}},
-	{N: 8, Bug: "events of our own key are dropped as echoes", Why: "somebody's edit may be folded into one", Package: "./internal/harness", Run: "TestFault_S21_",
+	{N: 8, Bug: "events of our own key are dropped as echoes", Why: "another program may use the key, and an edit be folded into our event", Package: "./internal/harness", Run: "TestFault_S14_",
 		Edits: []Edit{{"sync/remote/events.go", "events = append(events, r.event(ev, rec.Raw))", "if ev.Action == \"updated\" && r.ours(ev) {\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\tevents = append(events, r.event(ev, rec.Raw))"}}},
 	{N: 19, Bug: "a mark is removed whatever its generation", Why: "a hint that came during the cycle goes with it", Package: "./internal/harness", Run: "TestFault_D17_",
 		Edits: []Edit{{"sync/store/dirty.go", " AND d.gen = v.gen`, done, doneGen)", "`, done, doneGen)"}}},

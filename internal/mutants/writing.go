@@ -16,9 +16,9 @@ var writing = []Mutant{
 			{"sync/engine/send.go", "in.Sent, now.Local.Record, answer.Record)\n\tside", "in.Sent, now.Local.Record, in.Sent)\n\tside"},
 			{"sync/engine/send.go", "side := reconcile.Side{Exists: true, Record: answer.Record,", "side := reconcile.Side{Exists: true, Record: in.Sent,"},
 		}},
-	{N: 15, Bug: "an update sends the whole record", Why: "it overwrites fields that somebody edited meanwhile", Package: "./internal/harness", Run: "TestFault_S1_|TestFault_S21_",
+	{N: 15, Bug: "an update sends the whole record", Why: "it overwrites fields that somebody edited meanwhile", Package: "./internal/harness", Run: "TestFault_S1_",
 		Edits: []Edit{{"sync/engine/decide.go", "sent := out.Plan.RemoteSet\n", "sent := out.Plan.RemoteSet\n\tif out.Plan.Remote == reconcile.Update {\n\t\tfor name, v := range st.Local.Record {\n\t\t\tif f, ok := o.Field(name); ok && !f.ReadOnly && !v.IsNull() {\n\t\t\t\tsent[name] = v\n\t\t\t}\n\t\t}\n\t}\n"}}},
-	{N: 17, Bug: "a child is sent without its parent's id", Why: "Close would make up a lead for it", Package: "./internal/harness", Run: "TestFault_S12_",
+	{N: 17, Bug: "a child is sent without its parent's id", Why: "Close would make up a lead for it", Package: "./sync/reconcile", Run: "TestMerge|TestReasons",
 		Edits: []Edit{
 			{"sync/reconcile/record.go", "ready = m.waits(f, ReasonWaitParent)", "m.reason(f.Close, ReasonWaitParent)"},
 			{"sync/reconcile/record.go", "ready = m.waits(f, ReasonNoParent)", "m.reason(f.Close, ReasonNoParent)"},

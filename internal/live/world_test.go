@@ -195,6 +195,10 @@ func (w *world) explain() string {
 	text := ""
 	for _, sql := range []string{
 		`SELECT string_agg(concat_ws(' ', id, kind, state, attempt, attempted_at, scheduled_at, errors::text), E'\n') FROM river.river_job WHERE state <> 'completed'`,
+		`SELECT string_agg(concat_ws(' ', d.record_id, r.object_type, r.state, r.close_id, r.last_error, 'gen', d.gen, 'events', cardinality(d.events), 'not before', d.not_before,
+		 'leased', d.lease_until, d.worker, 'tried', d.attempts, d.cause, 'now', clock_timestamp()), E'\n') FROM closesync.dirty d JOIN closesync.records r ON r.id = d.record_id`,
+		`SELECT string_agg(concat_ws(' ', id, record_id, object_type, action, state, close_at, created_at, error), E'\n') FROM closesync.intents WHERE state NOT IN ('done', 'failed')`,
+		`SELECT string_agg(h::text, E'\n') FROM (SELECT * FROM closesync.outbox LIMIT 20) h`,
 		`SELECT string_agg(c::text, E'\n') FROM closesync.checkpoints c`,
 		`SELECT string_agg(concat_ws(' ', kind, state, seen, error), E'\n') FROM closesync.runs`,
 		`SELECT string_agg(concat_ws(' ', pid, state, wait_event, left(query, 80)), E'\n') FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'`,

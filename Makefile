@@ -61,6 +61,10 @@ MUTANTS_FLAGS ?=
 mutants: postgres ## Build the worker with deliberate bugs, one at a time, and print which test notices each; MUTANTS_FLAGS='-only=1,7 -seeds=100' picks
 	@go run ./internal/mutants $(MUTANTS_FLAGS)
 
+.PHONY: payloads
+payloads: ## Send ten million mutated payloads through the receiver and the decoders
+	go test -count=1 -timeout 3h -run TestMutatedPayloads -v ./sync/webhook -webhook.payloads=10000000
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)

@@ -25,13 +25,21 @@ type delivered struct {
 
 func (d *delivered) rate() float64 { return perSecond(len(d.answers), d.took) }
 
-// deliver posts the bodies at a fixed rate. Times count from when a delivery
+// atOnce is a rate at which all are due at once.
+const atOnce = 1_000_000_000
+
+// deliver posts the bodies at a fixed rate, signed as Close does.
+func deliver(ctx context.Context, url string, rate int, changes []change) *delivered {
+	stamp, sums := signAll(changes)
+	return send(ctx, url, rate, changes, stamp, sums)
+}
+
+// send posts the bodies with the signatures given. Times count from when a delivery
 // was due, not from when a sender was free: a slow receiver may not slow the
 // clock that measures it.
-func deliver(ctx context.Context, url string, rate int, changes []change) *delivered {
+func send(ctx context.Context, url string, rate int, changes []change, stamp string, sums []string) *delivered {
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	defer client.CloseIdleConnections()
-	stamp, sums := signAll(changes)
 	d := &delivered{at: make([]time.Time, len(changes))}
 	var next atomic.Int64
 	var mu sync.Mutex

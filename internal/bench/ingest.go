@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"closesync/sync/engine"
@@ -37,8 +38,9 @@ var hookKey = []byte("0123456789abcdef0123456789abcdef")
 // hooks is the receiver of a worker behind a real port.
 type hooks struct {
 	*worker
-	url  string
-	stop func()
+	url     string
+	stop    func()
+	lookups atomic.Int64 // of the signing key
 }
 
 // Accept stores a batch as the program does.
@@ -54,6 +56,7 @@ func (h *hooks) Accept(ctx context.Context, batch []webhook.Delivery) error {
 
 // Keys reads the signing key where the program has it.
 func (h *hooks) Keys(ctx context.Context, _ string) ([]webhook.SigningKey, error) {
+	h.lookups.Add(1)
 	saved, err := h.store.LoadWebhook(ctx)
 	if err != nil {
 		return nil, err
@@ -91,6 +94,18 @@ func serve(handler http.Handler) (url string, stop func(), err error) {
 }
 
 func measureIngest(ctx context.Context, b *bench) error {
+	return b.withHooks(ctx, func(h *hooks, contacts []string) error {
+		for _, rate := range b.rates {
+			if err := h.ingest(ctx, contacts, rate); err != nil {
+				return fmt.Errorf("%d/s: %w", rate, err)
+			}
+		}
+		return nil
+	})
+}
+
+// withHooks measures on a loaded worker that receives webhooks.
+func (b *bench) withHooks(ctx context.Context, measure func(h *hooks, contacts []string) error) error {
 	w, err := b.newWorker(ctx, imitationSpec{Leads: b.leads})
 	if err != nil {
 		return err
@@ -111,12 +126,7 @@ func measureIngest(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer h.stop()
-	for _, rate := range b.rates {
-		if err := h.ingest(ctx, contacts, rate); err != nil {
-			return fmt.Errorf("%d/s: %w", rate, err)
-		}
-	}
-	return nil
+	return measure(h, contacts)
 }
 
 // ingest delivers at one rate and follows each event to its row.

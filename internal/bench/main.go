@@ -51,6 +51,8 @@ var groups = []group{
 	{"idle", "a look at Close when nothing has changed", measureIdle},
 	{"compare", "the full compare", measureCompare},
 	{"ingest", "webhooks at fixed rates", measureIngest},
+	{"backlog", "100,000 webhooks that Close kept for a receiver that was away", measureBacklog},
+	{"flood", "forged webhooks beside genuine ones", measureFlood},
 	{"push", "local changes on their way to Close", measurePush},
 	{"pushes", "the same with latency, and without verifying", measurePushOtherwise},
 	{"limit", "local changes under a limit of 20 requests a second", measureLimit},

@@ -11,28 +11,31 @@ import (
 // base holds, so that nothing happened in between that we have not seen. A
 // record never seen may be taken from its created event. A record in an open
 // conflict or with parked fields has a base that Close does not hold, which
-// stands for nothing.
-func chain(o *mapping.Object, st *State, events []mapping.Event) (Reading, bool) {
+// stands for nothing. early are the events that would fit behind one that is
+// not here, which may be on its way.
+func chain(o *mapping.Object, st *State, events []heard) (last Reading, early []heard, ok bool) {
 	if st.Status != Synced || len(st.Parked) > 0 {
-		return Reading{}, false
+		return Reading{}, nil, false
 	}
 	events = slices.Clone(events)
-	slices.SortStableFunc(events, func(a, b mapping.Event) int { return a.Updated.Compare(b.Updated) })
+	slices.SortStableFunc(events, func(a, b heard) int { return a.Updated.Compare(b.Updated) })
 	base := st.Base
-	var last Reading
-	for _, ev := range events {
+	for i, ev := range events {
 		if ev.DataState != mapping.Present || ev.ObjectID != st.CloseID {
-			return last, false
+			return last, nil, false
 		}
 		remote, err := mapping.DecodeRemote(o, ev.Data, nil)
 		if err != nil || len(remote.Invalid) > 0 || remote.Version.IsZero() {
-			return last, false
+			return last, nil, false
 		}
 		if base != nil && (remote.Version.Before(st.Version) || (remote.Version.Equal(st.Version) && agrees(o, base, remote.Record))) {
 			continue // seen already: an echo, or an event that came late
 		}
-		if !follows(o, base, ev) {
-			return last, false
+		switch follows(o, base, ev.Event) {
+		case gap:
+			return last, events[i:], false
+		case breach:
+			return last, nil, false
 		}
 		o.FillMissing(remote.Record, base)
 		base = remote.Record
@@ -41,12 +44,12 @@ func chain(o *mapping.Object, st *State, events []mapping.Event) (Reading, bool)
 	if last.Remote.Record == nil {
 		// Every event was seen already.
 		if fillsEmpty(o, st) {
-			return last, false
+			return last, nil, false
 		}
 		last = Reading{Remote: mapping.Remote{Type: st.Type, ID: st.CloseID, Version: st.Version, Record: st.Base.Clone()}}
-		return last, st.Base != nil
+		return last, nil, st.Base != nil
 	}
-	return last, true
+	return last, nil, true
 }
 
 // fillsEmpty reports whether the row has a value where the base has none. A base
@@ -72,16 +75,28 @@ func agrees(o *mapping.Object, base, record mapping.Record) bool {
 	return true
 }
 
-func follows(o *mapping.Object, base mapping.Record, ev mapping.Event) bool {
-	if ev.Action == "created" {
-		return base == nil
+// link is how an event joins what is known of its record.
+type link int
+
+const (
+	breach link = iota // not at all
+	gap                // behind an event that is not known
+	joint              // directly
+)
+
+func follows(o *mapping.Object, base mapping.Record, ev mapping.Event) link {
+	if ev.Action == "created" && base == nil {
+		return joint
 	}
-	if base == nil || ev.Action != "updated" || ev.PreviousState != mapping.Present || len(ev.ChangedFields) == 0 {
-		return false
+	if ev.Action != "updated" || ev.PreviousState != mapping.Present || len(ev.ChangedFields) == 0 {
+		return breach
 	}
 	previous, err := mapping.DecodePart(o, ev.Previous)
 	if err != nil || len(previous.Invalid) > 0 {
-		return false
+		return breach
+	}
+	if base == nil {
+		return gap
 	}
 	for _, name := range ev.ChangedFields {
 		f, mapped := o.Field(name)
@@ -89,9 +104,12 @@ func follows(o *mapping.Object, base mapping.Record, ev mapping.Event) bool {
 			continue
 		}
 		old, told := previous.Record[name]
-		if !told || !mapping.Same(f, old, base.Get(name)) {
-			return false
+		if !told {
+			return breach
+		}
+		if !mapping.Same(f, old, base.Get(name)) {
+			return gap
 		}
 	}
-	return true
+	return joint
 }

@@ -63,7 +63,7 @@ func (e *Engine) Cycle(ctx context.Context) (int, error) {
 	}
 	defer func() { e.pace.learn(len(claims), size, e.Workers, e.Now().Sub(began), e.Lease) }()
 	r := &round{Engine: e, times: times, until: began.Add(e.Lease * 3 / 4), claims: map[int64]*Claim{}, readings: map[int64]Reading{},
-		events: map[int64][]mapping.Event{}, told: map[int64][]mapping.Event{}}
+		events: map[int64][]heard{}, told: map[int64][]mapping.Event{}}
 	for i := range claims {
 		r.claims[claims[i].RecordID] = claims[i]
 	}
@@ -83,7 +83,7 @@ type round struct {
 	until       time.Time // by Now: a zombie that slept sends nothing later, whatever contexts say
 	claims      map[int64]*Claim
 	readings    map[int64]Reading
-	events      map[int64][]mapping.Event
+	events      map[int64][]heard         // whose content may be used
 	told        map[int64][]mapping.Event // all events in hand, also where a reading is needed
 	crossings   map[int64][]Crossing      // writes of ours that those may tell more of
 	lasts       map[int64]last            // what events of deletions tell
@@ -220,16 +220,18 @@ func (r *round) prepare(ctx context.Context, claims []*Claim) error {
 	}
 	for i := range claims {
 		c := claims[i]
+		var events []heard
 		for _, row := range c.Events {
-			ev, err := mapping.DecodeEvent(bodies[row])
+			ev, err := mapping.DecodeEvent(bodies[row].Body)
 			if err != nil {
 				c.Fetch = true
 				continue
 			}
 			r.told[c.RecordID] = append(r.told[c.RecordID], ev)
+			events = append(events, heard{ev, bodies[row].Age})
 		}
 		if !c.Fetch {
-			r.events[c.RecordID] = r.told[c.RecordID]
+			r.events[c.RecordID] = events
 		}
 	}
 	if err := r.knowCrossings(ctx); err != nil {
@@ -274,7 +276,7 @@ func (r *round) read(ctx context.Context, c *Claim) Reading {
 
 func (r *round) needsFetch(c *Claim) bool {
 	for _, ev := range r.events[c.RecordID] {
-		if ends(ev, c.CloseID) {
+		if ends(ev.Event, c.CloseID) {
 			return false
 		}
 	}
@@ -311,7 +313,7 @@ func ends(ev mapping.Event, closeID string) bool {
 
 func (r *round) report(claims []*Claim) {
 	for _, c := range claims {
-		if c.Retry == 0 && !c.Keep && !c.Sleep && c.LocalAt.IsZero() {
+		if c.Retry == 0 && c.Wait == 0 && !c.Keep && !c.Sleep && c.LocalAt.IsZero() {
 			r.arrived(FromClose, c)
 		}
 	}

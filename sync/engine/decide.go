@@ -57,8 +57,8 @@ func (r *round) decide(st *State, c *Claim) error {
 // that an event announces, or the content of events that chain from the base.
 func (r *round) reading(o *mapping.Object, st *State, c *Claim) (Reading, bool) {
 	for _, ev := range r.events[st.ID] {
-		if ends(ev, st.CloseID) {
-			return Reading{Gone: true, Into: ev.MergeInto, Cause: eventCause(c, ev)}, true
+		if ends(ev.Event, st.CloseID) {
+			return Reading{Gone: true, Into: ev.MergeInto, Cause: eventCause(c, ev.Event)}, true
 		}
 	}
 	if st.CloseID == "" {
@@ -75,14 +75,17 @@ func (r *round) reading(o *mapping.Object, st *State, c *Claim) (Reading, bool) 
 	if st.Status == Deleted {
 		return Reading{}, false
 	}
-	if reading, ok := chain(o, st, r.events[st.ID]); ok {
+	reading, early, ok := chain(o, st, r.events[st.ID])
+	if ok {
 		reading.Cause = c.Cause
 		if evs := r.events[st.ID]; len(evs) > 0 {
-			reading.Cause = eventCause(c, evs[len(evs)-1])
+			reading.Cause = eventCause(c, evs[len(evs)-1].Event)
 		}
 		return reading, true
 	}
-	c.Retry = time.Microsecond // looks again at once, with a GET
+	if c.Wait = untilClosed(early, c); c.Wait == 0 {
+		c.Retry = time.Microsecond // looks again at once, with a GET
+	}
 	return Reading{}, false
 }
 

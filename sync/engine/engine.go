@@ -24,7 +24,9 @@ type Local interface {
 	// for the types that were truncated.
 	Absorb(ctx context.Context, n int) (count int, truncated []string, err error)
 	Accept(ctx context.Context, source string, events []Event) (fresh int, err error)
-	Bodies(ctx context.Context, rows []int64) (map[int64][]byte, error)
+	// Bodies gives stored events by row; those whose content may not be used are
+	// left out.
+	Bodies(ctx context.Context, rows []int64) (map[int64]Stored, error)
 	Mark(ctx context.Context, objectType string, closeIDs []string, cause Cause, priority int) error
 	NextDue(ctx context.Context) (time.Duration, bool, error)
 	// Hinted reports whether there are captured changes that Absorb would take.
@@ -78,6 +80,12 @@ type Local interface {
 	// Unsent gives the records of rows that have no Close id and no create under way.
 	Unsent(ctx context.Context, objectType string) ([]int64, error)
 	Pauses(ctx context.Context) (toClose, fromClose bool, err error)
+}
+
+// Stored is an event that was received, and how long ago.
+type Stored struct {
+	Body []byte
+	Age  time.Duration
 }
 
 // FirstLoad is how far an object type has come into being here.

@@ -237,7 +237,7 @@ func (r *round) noteEnding(states []*State) {
 	for _, st := range states {
 		gone := r.readings[st.ID].Gone
 		for _, ev := range r.events[st.ID] {
-			gone = gone || ends(ev, st.CloseID)
+			gone = gone || ends(ev.Event, st.CloseID)
 		}
 		if gone && st.Local.Exists {
 			r.ending = append(r.ending, st.ID)

@@ -301,7 +301,7 @@ func (p *planning) mark(ctx context.Context, e *Engine) error {
 // settled already is left out.
 func (p *planning) begin(ctx context.Context, e *Engine) (*round, []*Claim, error) {
 	hour := time.Now().Add(time.Hour) // nothing is claimed for others to wait for
-	r := &round{Engine: e, times: times{read: hour, send: hour, end: hour}, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]mapping.Event{}, knows: true, rehearses: true}
+	r := &round{Engine: e, times: times{read: hour, send: hour, end: hour}, claims: map[int64]*Claim{}, readings: map[int64]Reading{}, events: map[int64][]heard{}, knows: true, rehearses: true}
 	var claims []*Claim
 	for {
 		list, err := e.Local.Claim(ctx, 10*maxBatch, time.Hour)

@@ -188,12 +188,13 @@ type Claim struct {
 	MarkedAt time.Time
 	Refill   bool          // a record it refers to has its row again
 	Retry    time.Duration // set by the cycle: look again after this long
+	Wait     time.Duration // set by the cycle: so too, for news alone may do without a reading then
 	Keep     bool          // set by the cycle: a write to Close is under way
 	Sleep    bool          // set by the cycle: it waits until an operator ends a pause
 }
 
 // begin forgets what an earlier try of the same decision said.
-func (c *Claim) begin() { c.Retry, c.Keep, c.Sleep = 0, false, false }
+func (c *Claim) begin() { c.Retry, c.Wait, c.Keep, c.Sleep = 0, 0, false, false }
 
 // Reading is one look at a record of Close.
 type Reading struct {

@@ -126,12 +126,14 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 		return nil
 	}
 	var done, doneGen []int64
-	var retry []*engine.Claim
+	var retry, waiting []*engine.Claim
 	var asleep, asleepGen []int64
 	for _, c := range claims {
 		switch {
 		case c.Retry > 0:
 			retry = append(retry, c)
+		case c.Wait > 0:
+			waiting = append(waiting, c)
 		case c.Sleep:
 			asleep, asleepGen = append(asleep, c.RecordID), append(asleepGen, c.Gen)
 		case c.Keep:
@@ -153,6 +155,9 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 	if err := s.sleep(ctx, tx, asleep, asleepGen); err != nil {
 		return err
 	}
+	if err := s.wait(ctx, tx, waiting); err != nil {
+		return err
+	}
 	for _, c := range retry {
 		// A hint that came meanwhile does not wait for the pause of the old try.
 		if _, err := tx.Exec(ctx, `UPDATE closesync.dirty SET lease_until = '-infinity', refetch = true, attempts = attempts + 1,
@@ -163,6 +168,21 @@ func (s *Store) finishClaims(ctx context.Context, tx pgx.Tx, claims []*engine.Cl
 		}
 	}
 	return nil
+}
+
+// wait leaves marks for a while; not those that were raised meanwhile.
+func (s *Store) wait(ctx context.Context, tx pgx.Tx, claims []*engine.Claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	ids, gens, waits := make([]int64, len(claims)), make([]int64, len(claims)), make([]time.Duration, len(claims))
+	for i, c := range claims {
+		ids[i], gens[i], waits[i] = c.RecordID, c.Gen, c.Wait
+	}
+	_, err := tx.Exec(ctx, `UPDATE closesync.dirty d SET lease_until = '-infinity',
+		not_before = CASE WHEN d.gen = v.gen THEN closesync.clock() + v.wait ELSE d.not_before END
+		FROM unnest($1::bigint[], $2::bigint[], $3::interval[]) AS v(id, gen, wait) WHERE d.record_id = v.id`, ids, gens, waits)
+	return err
 }
 
 // sleep leaves marks until an operator ends a pause; not those that were raised

@@ -165,23 +165,23 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 }
 
 // Bodies reads stored events by row.
-func (s *Store) Bodies(ctx context.Context, rows []int64) (map[int64][]byte, error) {
-	found := map[int64][]byte{}
+func (s *Store) Bodies(ctx context.Context, rows []int64) (map[int64]engine.Stored, error) {
+	found := map[int64]engine.Stored{}
 	if len(rows) == 0 {
 		return found, nil
 	}
-	r, err := s.pool.Query(ctx, `SELECT id, body FROM closesync.inbox WHERE id = ANY ($1) AND NOT stale`, rows)
+	r, err := s.pool.Query(ctx, `SELECT id, body, closesync.clock() - received_at FROM closesync.inbox WHERE id = ANY ($1) AND NOT stale`, rows)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	for r.Next() {
 		var id int64
-		var body []byte
-		if err := r.Scan(&id, &body); err != nil {
+		var e engine.Stored
+		if err := r.Scan(&id, &e.Body, &e.Age); err != nil {
 			return nil, err
 		}
-		found[id] = body
+		found[id] = e
 	}
 	return found, r.Err()
 }

@@ -101,7 +101,7 @@ func TestFault_A19_BodiesAreKeptAsBytes(t *testing.T) {
 	row := value[int64](t, pool, "SELECT id FROM closesync.inbox")
 	bodies, err := s.Bodies(t.Context(), []int64{row})
 	require.NoError(t, err)
-	require.Equal(t, e.Body, bodies[row])
+	require.Equal(t, e.Body, bodies[row].Body)
 }
 
 func TestCheckpoint_RoundTrip(t *testing.T) {

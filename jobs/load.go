@@ -8,7 +8,8 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// BackfillArgs loads everything once, going on where it stopped.
+// BackfillArgs loads everything once, going on where it stopped. Once all is
+// loaded, the job has nothing to do.
 type BackfillArgs struct {
 	Connection string `json:"connection"`
 }
@@ -31,6 +32,9 @@ func (w *backfillWorker) Work(ctx context.Context, job *river.Job[BackfillArgs])
 	if err != nil {
 		return err
 	}
+	if left, err := c.Engine.NotLoaded(ctx); err != nil || len(left) == 0 {
+		return translate(err)
+	}
 	started := time.Now()
 	var seen atomic.Int64 // several windows report at once
 	walk, done := w.walking(ctx)
@@ -41,6 +45,7 @@ func (w *backfillWorker) Work(ctx context.Context, job *river.Job[BackfillArgs])
 	if seen.Load() > 0 {
 		w.log.Info("everything is loaded", "connection", c.Name, "records", seen.Load(), "took", time.Since(started).Round(time.Millisecond))
 	}
+	// What changed meanwhile need not wait for its schedule.
 	client := river.ClientFromContext[tx](ctx)
 	_, err = client.InsertMany(ctx, []river.InsertManyParams{{Args: TailArgs{c.Name}}, {Args: SearchArgs{c.Name}}})
 	return err

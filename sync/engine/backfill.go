@@ -31,7 +31,7 @@ func AuditStream(objectType string) string { return "audit:" + objectType }
 // whose table was missing, are loaded by themselves. It does nothing once
 // complete.
 func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error {
-	types, err := e.notLoaded(ctx)
+	types, err := e.NotLoaded(ctx)
 	if err != nil || len(types) == 0 {
 		return err
 	}
@@ -44,8 +44,8 @@ func (e *Engine) Backfill(ctx context.Context, progress func(seen int64)) error 
 	return nil
 }
 
-// notLoaded lists the types whose first load is not complete, parents first.
-func (e *Engine) notLoaded(ctx context.Context) ([]string, error) {
+// NotLoaded lists the types whose first load is not complete, parents first.
+func (e *Engine) NotLoaded(ctx context.Context) ([]string, error) {
 	loads, err := e.Local.FirstLoads(ctx)
 	var types []string
 	for _, t := range wanted(e, nil) {

@@ -235,7 +235,7 @@ func (p *planning) rehearse(ctx context.Context, do func(*Engine, Rehearsal) err
 
 // load is the first load of types that had none, out of what was read.
 func (p *planning) load(ctx context.Context, e *Engine, l Rehearsal) error {
-	types, err := e.notLoaded(ctx)
+	types, err := e.NotLoaded(ctx)
 	if err != nil || len(types) == 0 {
 		return err
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,15 +37,17 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	// What a restored database has forgotten is found by this watermark, which
 	// must not move before.
 	unverified := e.verify(ctx)
+	var log gathered
 	var began time.Time // what happens after the first page was read may not be on any
 	newest, err := e.Remote.Events(ctx, cp.Watermark.Add(-eventOverlap), func(events []Event) error {
 		if began.IsZero() {
 			began = e.Remote.Answered()
 		}
-		n, err := e.Local.Accept(ctx, "event_log", events)
-		fresh += n
-		return err
+		return log.take(ctx, e.Local, events)
 	})
+	// Of a walk that broke off, what came is stored as well.
+	err = errors.Join(err, log.store(ctx, e.Local))
+	fresh = log.fresh
 	if err != nil {
 		return fresh, gap, fmt.Errorf("engine.Tail: %w", err)
 	}

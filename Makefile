@@ -45,7 +45,7 @@ test-short: ## Run the tests without the race detector, for the edit loop
 
 .PHONY: kills
 kills: ## Kill the real binary KILLS times (50) in each kill test and compare both sides
-	CLOSESYNC_KILLS=$${KILLS:-50} go test -count=1 -timeout 30m -run Killed -v ./internal/live
+	CLOSESYNC_KILLS=$${KILLS:-50} go test -count=1 -timeout 30m -run "Killed|Stopped" -v ./internal/live
 
 .PHONY: crashes
 crashes: postgres ## Kill a worker at every single touch of Postgres and Close, one after another

@@ -68,12 +68,17 @@ func (w *Worker) takeOver(ctx context.Context, m missing[string], grace time.Dur
 	return w.inherit(ctx, gone)
 }
 
+// inherit leaves alone what somebody else has locked, which may be another worker
+// that inherits: two that wait for each other's rows would end in a deadlock.
+// What is left is found at the next look.
 func (w *Worker) inherit(ctx context.Context, gone []string) error {
 	count := map[string]int64{}
 	for what, sql := range map[string]string{
 		"jobs": `UPDATE river.river_job SET state = 'available', scheduled_at = clock_timestamp(), attempt = greatest(attempt - 1, 0)
-			WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = ANY ($1)`,
-		"claims": "UPDATE closesync.dirty SET lease_until = '-infinity' WHERE lease_until > closesync.clock() AND worker = ANY ($1)",
+			WHERE id IN (SELECT id FROM river.river_job WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = ANY ($1)
+				FOR UPDATE SKIP LOCKED)`,
+		"claims": `UPDATE closesync.dirty SET lease_until = '-infinity' WHERE record_id IN (SELECT record_id FROM closesync.dirty
+			WHERE lease_until > closesync.clock() AND worker = ANY ($1) FOR UPDATE SKIP LOCKED)`,
 		// Else nothing scheduled would be queued until the leadership ran out.
 		"leaderships": "DELETE FROM river.river_leader WHERE leader_id = ANY ($1)",
 	} {

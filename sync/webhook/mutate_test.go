@@ -105,5 +105,8 @@ func nextName(b []byte, at int) (from, size int) {
 	}
 	end += at
 	start := bytes.LastIndexByte(b[:end], '"')
+	if start < 0 {
+		return 0, -1
+	}
 	return start + 1, end - start - 1
 }

@@ -1,0 +1,112 @@
+//go:build unix
+
+package live
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+)
+
+// beside is a second worker of the same database, with an address of its own.
+// Close's webhooks go on to the first.
+func (w *world) beside() *world {
+	w.T.Helper()
+	other := *w
+	other.listen = freeAddress(w.T.(*testing.T))
+	other.env = append(append([]string{}, w.env...), "CLOSESYNC_LISTEN="+other.listen)
+	return &other
+}
+
+// underLoad starts edits on both sides; stop ends them and demands that all
+// came to where it belongs, once.
+func underLoad(t *testing.T, w *world) (stop func()) {
+	t.Helper()
+	b := &bothSides{w: w, wrote: map[string]int{}, named: map[string]int{}, made: map[int]bool{}}
+	for _, l := range w.List("lead") {
+		b.leads = append(b.leads, l["id"].(string))
+	}
+	end := make(chan struct{})
+	var load errgroup.Group
+	load.Go(func() error { return b.here(end) })
+	load.Go(func() error { return b.there(end) })
+	return func() {
+		t.Helper()
+		close(end)
+		require.NoError(t, load.Wait())
+		w.until("both sides are equal", func() bool { return w.idle() && w.Diff() == "" })
+		w.Equal()
+		b.check(t)
+		require.Zero(t, b.refused, "the server lived")
+		require.Equal(t, 0, w.number("SELECT count(*) FROM closesync.record_status WHERE state NOT IN ('synced', 'deleted')"))
+		require.Equal(t, 0, w.number("SELECT count(*) FROM closesync.conflicts"), "no two edits were rivals")
+		t.Logf("made %d here and %d there", len(b.made), b.made2)
+	}
+}
+
+// atWork waits until some record is in the hands of a worker.
+func (w *world) atWork() {
+	w.T.Helper()
+	w.until("there is work in hand", func() bool { return w.number("SELECT count(*) FROM closesync.intents WHERE state = 'open'") > 0 })
+}
+
+func TestFault_D5_OneOfTwoKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 40)
+	w.run()
+	w.loaded()
+	two := []*world{w, w.beside()}
+	two[1].run()
+	stop := underLoad(t, w)
+	for i := range kills(t) {
+		w.atWork()
+		soon(60 * time.Millisecond)
+		two[i%2].worker.kill()
+		two[i%2].run()
+	}
+	stop()
+}
+
+// A worker that is stopped and wakes up again believes that it still has what
+// the other one took over long ago.
+func TestFault_D5_OneOfTwoStoppedUnderLoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 40)
+	w.run()
+	w.loaded()
+	two := []*world{w, w.beside()}
+	two[1].run()
+	stop := underLoad(t, w)
+	for i := range stops(t) {
+		w.atWork()
+		soon(60 * time.Millisecond)
+		sleeper := two[i%2].worker.cmd.Process
+		require.NoError(t, sleeper.Signal(syscall.SIGSTOP))
+		soon(time.Second)
+		if long() {
+			w.until("what it had in hand is free", func() bool {
+				return w.number("SELECT count(*) FROM closesync.intents WHERE state = 'open' AND created_at < now() - interval '61 s'") == 0 &&
+					w.number("SELECT count(*) FROM closesync.dirty WHERE marked_at < now() - interval '61 s'") == 0
+			})
+		}
+		require.NoError(t, sleeper.Signal(syscall.SIGCONT))
+	}
+	stop()
+}
+
+// stops is how often a worker is stopped: once, or five times if the test may be
+// long.
+func stops(t *testing.T) int {
+	t.Helper()
+	if long() {
+		return max(1, kills(t)/10)
+	}
+	return 1
+}
+
+// long says that a stop may outlast a claim, which takes a minute.
+func long() bool { return os.Getenv("CLOSESYNC_KILLS") != "" }

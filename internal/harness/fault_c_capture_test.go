@@ -243,6 +243,26 @@ func TestFault_C30_OwnWritesAreNotCaptured(t *testing.T) {
 	require.Empty(t, w.changing())
 }
 
+// After a transaction of the worker's the mark reads ” in the same session, not
+// NULL. It marks nothing then.
+func TestFault_C30_TheMarkEndsWithItsTransaction(t *testing.T) {
+	w := rested(t, 302, 3)
+	ctx := context.Background()
+	conn, err := w.Pool.Acquire(ctx)
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(ctx, "BEGIN; SELECT set_config('closesync.origin', 'worker:' || session_user, true); COMMIT")
+	require.NoError(t, err)
+	var left *string
+	require.NoError(t, conn.QueryRow(ctx, "SELECT current_setting('closesync.origin', true)").Scan(&left))
+	require.NotNil(t, left)
+	_, err = conn.Exec(ctx, "UPDATE crm.leads SET name = 'by hand' WHERE id = 1")
+	require.NoError(t, err)
+	require.Equal(t, "1", w.hints())
+	w.Settle()
+	w.Equal()
+}
+
 func TestFault_C30_AnApplicationCannotHideItsChanges(t *testing.T) {
 	w := rested(t, 301, 3)
 	ctx := context.Background()

@@ -58,6 +58,8 @@ func TestFault_S27_WonFillsItsDate(t *testing.T) {
 	w.all()
 	before := w.writes()
 	w.SQL("UPDATE crm.opportunities SET status_id = $2, date_won = NULL WHERE close_id = $1", id, won)
+	w.Settle() // by the answer alone
+	require.NotEmpty(t, w.Get("SELECT date_won FROM crm.opportunities WHERE close_id = $1", id))
 	w.all()
 	require.NotEmpty(t, w.Get("SELECT date_won FROM crm.opportunities WHERE close_id = $1", id))
 	require.Equal(t, "won", w.Get("SELECT status_type FROM crm.opportunities WHERE close_id = $1", id))

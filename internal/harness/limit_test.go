@@ -37,6 +37,24 @@ func TestFault_A1_MoreIsDueThanTheLimitAllowsWithinAClaim(t *testing.T) {
 	require.Less(t, reads, 2*rows, "nearly all that is read must be sent")
 }
 
+// A write that Close's limit keeps waiting for longer than its claim lasts is no
+// failure of the record: nothing is parked and no try is counted.
+func TestFault_A1_AWriteBeyondTheLimitIsNoFailure(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 51, Leads: 3}, Engine: func(o *engine.Options) { o.Lease = time.Second }})
+	w.Load()
+	w.Close.SetLimits(closetest.Limits{Groups: map[string]int{"PUT lead": 1}, Window: 2 * time.Second})
+	w.SQL("UPDATE crm.leads SET description = 'edited here'")
+	_, _ = w.Engine.Run(context.Background())
+	require.Equal(t, "2", w.Get("SELECT count(*) FROM closesync.record_status WHERE object_type = 'lead' AND state = 'pending' AND attempts = 0"))
+	w.Close.SetLimits(closetest.Limits{})
+	require.Eventually(t, func() bool {
+		_, _ = w.Engine.Run(context.Background())
+		return w.Get("SELECT count(*) FROM closesync.dirty") == "0"
+	}, time.Minute, 50*time.Millisecond)
+	w.Equal()
+}
+
 // Creates go on for longer than a claim lasts: none is cut, so that none has to
 // be looked for.
 func TestFault_D5_NoWriteIsCutByTheEndOfItsClaim(t *testing.T) {

@@ -41,7 +41,7 @@ func (m Mutant) Place() string {
 
 // all are the mutants by number.
 func all() []Mutant {
-	list := slices.Concat(noticing, writing, merging, limits, safety, absent)
+	list := slices.Concat(noticing, writing, merging, limits, safety, kin)
 	slices.SortFunc(list, func(a, b Mutant) int { return a.N - b.N })
 	return list
 }

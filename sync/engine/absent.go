@@ -19,11 +19,13 @@ type Absent struct {
 // once those are back.
 func (r *round) heedAbsent(o *mapping.Object, st *State, c *Claim, in *reconcile.Input) (waiting []Absent) {
 	for _, f := range o.Parents() {
-		if f.Required || !st.Local.Exists || !st.Local.Record.Get(f.Close).IsNull() || st.Base.Get(f.Close).IsNull() {
+		if !st.Local.Exists || !st.Local.Record.Get(f.Close).IsNull() || st.Base.Get(f.Close).IsNull() {
 			continue
 		}
 		absent, undecided := st.Absent[f.Close]
 		switch {
+		case undecided && f.Required && r.Objects[f.Parent].OnLocal == "ignore":
+			in.Paused[f.Close] = true // its parent stays in Close and does not come back here
 		case undecided && r.Objects[f.Parent].OnLocal != "ignore":
 			in.Paused[f.Close] = true
 			waiting = append(waiting, absent)

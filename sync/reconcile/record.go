@@ -79,7 +79,8 @@ func (m *merging) remoteDeleted() {
 	m.record(ReasonRemoteDeleted)
 	m.eachField(func(f mapping.Field) {
 		l, known := m.local(f)
-		if known && !f.ReadOnly && !mapping.Same(f, l, m.in.Base.Get(f.Close)) {
+		emptied := f.Required && l.IsNull() // by a foreign key, when the parent went
+		if known && !f.ReadOnly && !emptied && !mapping.Same(f, l, m.in.Base.Get(f.Close)) {
 			if m.plan.Lost == nil {
 				m.plan.Lost = mapping.Record{}
 			}

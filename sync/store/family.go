@@ -151,7 +151,8 @@ func (s *Store) relativesSQL(t *table) string {
 		if f.Kind != mapping.Reference || !f.Required {
 			continue
 		}
-		row = fmt.Sprintf(`CASE WHEN t.%[1]s IS NULL THEN 'gone'
+		// A reference that was emptied names no other parent.
+		row = fmt.Sprintf(`CASE WHEN t.%[1]s IS NULL THEN 'gone' WHEN t.%[4]s IS NULL THEN 'here'
 			WHEN EXISTS (SELECT FROM closesync.records p WHERE p.connection = r.connection AND p.object_type = %[2]s
 			     AND p.close_id = r.base ->> %[3]s AND p.local_key = t.%[4]s::text) THEN 'here' ELSE 'elsewhere' END`,
 			t.key, literal(f.Parent), literal(f.Close), c.name)

@@ -22,6 +22,10 @@ type mapped struct {
 	// Columns are those of the fields, also of such as are not mapped any more:
 	// their bases are kept, too.
 	Columns map[string]string `json:"columns"`
+	// What of it is followed: while it is off, nothing is.
+	Off       bool              `json:"off"`
+	Direction mapping.Direction `json:"direction"`
+	Filter    string            `json:"filter"`
 }
 
 // others stands for the custom fields without a column of their own.
@@ -62,6 +66,12 @@ func (s *Store) meetMapping(ctx context.Context) error {
 			known[objectType] = now
 			moved = moved || !met || now.differs(was)
 		}
+		for objectType, was := range known {
+			if s.objects[objectType] == nil && !was.Off {
+				was.Off, moved = true, true
+				known[objectType] = was
+			}
+		}
 		if !moved || s.rehearses {
 			return nil
 		}
@@ -75,7 +85,7 @@ func (s *Store) meetMapping(ctx context.Context) error {
 }
 
 func (s *Store) mappedNow(ctx context.Context, q Querier, o *mapping.Object) (mapped, error) {
-	m := mapped{Table: o.Table.String(), Key: o.Key, Columns: map[string]string{}}
+	m := mapped{Table: o.Table.String(), Key: o.Key, Columns: map[string]string{}, Direction: o.Direction, Filter: string(o.Filter)}
 	for _, f := range o.Fields {
 		m.Columns[f.Close] = f.Column
 	}
@@ -88,7 +98,12 @@ func (s *Store) mappedNow(ctx context.Context, q Querier, o *mapping.Object) (ma
 }
 
 func (m mapped) differs(from mapped) bool {
-	return m.Table != from.Table || m.OID != from.OID || m.Key != from.Key || m.KeyNum != from.KeyNum || !maps.Equal(m.Columns, from.Columns)
+	return m.Table != from.Table || m.OID != from.OID || m.Key != from.Key || m.KeyNum != from.KeyNum || !maps.Equal(m.Columns, from.Columns) || m.follows(from)
+}
+
+// follows reports whether more, or other, of an object is followed than before.
+func (m mapped) follows(from mapped) bool {
+	return m.Off != from.Off || m.Direction != from.Direction || m.Filter != from.Filter
 }
 
 // with gives the columns of now together with those of fields that are not
@@ -111,14 +126,16 @@ func (m mapped) column(field string) string {
 }
 
 // moveFields forgets the bases of fields whose values are to be found elsewhere,
-// and has the records compared.
+// and has the records compared, as after other changes of what is followed.
 func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, was, now mapped) error {
 	if err := was.mayBecome(o, now); err != nil {
 		return err
 	}
 	var own, fields []string
 	for _, f := range o.Fields {
-		if was.column(f.Close) != f.Column {
+		// What Close filled while it was not taken from there was never agreed upon.
+		filled := f.Filled && was.Direction == mapping.ToClose && now.Direction != mapping.ToClose
+		if was.column(f.Close) != f.Column || filled {
 			fields = append(fields, f.Close)
 		}
 		own = append(own, f.Close)
@@ -129,20 +146,27 @@ func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, wa
 			fields = append(fields, name)
 		}
 	}
-	if len(fields) == 0 && !rest {
+	if len(fields) > 0 || rest {
+		if err := s.forgetBases(ctx, tx, o, fields, own, rest); err != nil {
+			return err
+		}
+	} else if !now.follows(was) {
 		return nil
 	}
+	return s.owe(ctx, tx, []string{o.Type})
+}
+
+// forgetBases has fields look never agreed upon; rest stands for all custom ones
+// that are not among own, the mapped fields.
+func (s *Store) forgetBases(ctx context.Context, tx pgx.Tx, o *mapping.Object, fields, own []string, rest bool) error {
 	slices.Sort(fields)
-	s.log.WarnContext(ctx, "fields are in other columns than before: the columns are filled from Close", "object_type", o.Type,
+	s.log.WarnContext(ctx, "fields are kept elsewhere than before: their columns are filled from Close", "object_type", o.Type,
 		"fields", strings.Join(fields, ", "), "other_custom_fields", rest)
 	_, err := tx.Exec(ctx, `UPDATE closesync.records r SET remote_hash = 0, base = (
 			SELECT coalesce(json_object_agg(b.key, b.value), '{}') FROM json_each(r.base) b
 			WHERE NOT (b.key = ANY ($3) OR $4 AND starts_with(b.key, 'custom.') AND NOT b.key = ANY ($5)))
 		WHERE r.connection = $1 AND r.object_type = $2 AND r.base IS NOT NULL`, s.id, o.Type, fields, rest, own)
-	if err != nil {
-		return err
-	}
-	return s.owe(ctx, tx, []string{o.Type})
+	return err
 }
 
 // mayBecome refuses what would take the rows of one table for those of another.

@@ -19,7 +19,7 @@ func (s *Store) loadAbsent(ctx context.Context, tx pgx.Tx, t *table, states []*e
 		asks := map[string][]*engine.State{}
 		for _, st := range states {
 			id, ok := st.Base.Get(f.Close).Text()
-			if ok && p != nil && !f.Required && st.Local.Exists && st.Local.Record.Get(f.Close).IsNull() {
+			if ok && p != nil && st.Local.Exists && st.Local.Record.Get(f.Close).IsNull() {
 				asks[id] = append(asks[id], st)
 			}
 		}
@@ -117,7 +117,7 @@ func (w *writing) releaseReferences(ctx context.Context, objectType string, stat
 // releaseBy marks the waiting records of one type that refer to the given ones.
 // Only records that are marked or parked can be waiting.
 func (w *writing) releaseBy(ctx context.Context, child *table, f mapping.Field, closeIDs []string, refill bool) error {
-	if len(closeIDs) == 0 || (refill && f.Required) {
+	if len(closeIDs) == 0 {
 		return nil
 	}
 	_, err := w.tx.Exec(ctx, fmt.Sprintf(`

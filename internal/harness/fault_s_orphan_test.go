@@ -1,0 +1,176 @@
+package harness
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"closesync/sync/closetest"
+	"closesync/sync/reconcile"
+)
+
+// ownFamily are tables whose children outlive their parent, without one.
+const ownFamily = `CREATE SCHEMA own;
+CREATE TABLE own.acct (key uuid PRIMARY KEY DEFAULT gen_random_uuid(), cid text UNIQUE, nm text, about text);
+CREATE TABLE own.person (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cid text UNIQUE, acct uuid REFERENCES own.acct ON DELETE SET NULL, nm text);
+CREATE TABLE own.deal (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cid text UNIQUE, acct uuid REFERENCES own.acct ON DELETE SET NULL,
+	pers bigint REFERENCES own.person ON DELETE SET NULL, note text)`
+
+func orphans(t *testing.T, change func(lead *config, o *Options)) *World {
+	t.Helper()
+	return world(t, func(o *Options) {
+		o.Setup = ownFamily
+		o.Objects = []config{
+			{Type: "lead", Table: "own.acct", Key: "key", CloseID: "cid", Fields: fields("name", "nm", "description", "about")},
+			{Type: "contact", Table: "own.person", Key: "id", CloseID: "cid", Fields: fields("lead_id", "acct", "name", "nm")},
+			{Type: "opportunity", Table: "own.deal", Key: "id", CloseID: "cid", Fields: fields("lead_id", "acct", "contact_id", "pers", "note", "note")},
+		}
+		if change != nil {
+			change(&o.Objects[0], o)
+		}
+	})
+}
+
+// familyOf is how many children of a lead there are in Close.
+func (w *World) familyOf(lead string) int {
+	w.T.Helper()
+	n := 0
+	for _, child := range []string{"contact", "opportunity"} {
+		for _, r := range w.Close.List(child) {
+			if r["lead_id"] == lead {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+const orphaned = "SELECT (SELECT count(*) FROM own.person WHERE acct IS NULL) + (SELECT count(*) FROM own.deal WHERE acct IS NULL)"
+
+// A foreign key that empties the reference to a deleted lead edits nothing: the
+// lead goes, and Close takes its children along.
+func TestFault_S6_ChildrenOutliveTheRowOfTheirLead(t *testing.T) {
+	w := orphans(t, nil)
+	lead := w.ids("lead")[0]
+	require.Positive(t, w.familyOf(lead))
+	w.SQL("DELETE FROM own.acct WHERE cid = $1", lead)
+	w.all()
+	require.NotContains(t, w.ids("lead"), lead)
+	require.Zero(t, w.familyOf(lead))
+	require.Equal(t, "0", w.Get(orphaned))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.conflicts"))
+	w.rest()
+}
+
+func TestFault_S6_OrphansComeHomeWithTheirLead(t *testing.T) {
+	for name, back := range map[string]func(w *World, lead string){
+		"edited in Close": func(w *World, lead string) { w.edit(lead, map[string]any{"description": "meanwhile"}) },
+		"a child edited in Close": func(w *World, lead string) {
+			w.edit(w.Get("SELECT cid FROM own.person WHERE acct = (SELECT key FROM own.acct WHERE cid = $1) LIMIT 1", lead), map[string]any{"name": "Meanwhile"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := orphans(t, nil)
+			lead := w.ids("lead")[0]
+			family := w.familyOf(lead)
+			back(w, lead)
+			w.SQL("DELETE FROM own.acct WHERE cid = $1", lead)
+			w.all()
+			require.Contains(t, w.ids("lead"), lead)
+			require.Equal(t, family, w.familyOf(lead))
+			require.Equal(t, "0", w.Get(orphaned))
+			w.rest()
+		})
+	}
+}
+
+func TestFault_S6_OrphansWaitWithAHeldDelete(t *testing.T) {
+	w := orphans(t, func(_ *config, o *Options) { o.Guards = reconcile.Limits{MaxDeletes: 1} })
+	first, second := w.ids("lead")[0], w.ids("lead")[1]
+	family := w.familyOf(first) + w.familyOf(second)
+	w.SQL("DELETE FROM own.acct WHERE cid IN ($1, $2)", first, second)
+	w.Settle()
+	require.Equal(t, family, w.familyOf(first)+w.familyOf(second), "nothing is deleted before somebody decides")
+	w.decideHold(false)
+	w.all()
+	require.Equal(t, family, w.familyOf(first)+w.familyOf(second))
+	require.Equal(t, "0", w.Get(orphaned))
+	w.rest()
+}
+
+// A child that moves before its old parent is deleted, in one transaction.
+func TestFault_S6_MovedAwayFromALeadThatIsDeleted(t *testing.T) {
+	w := orphans(t, nil)
+	from, to := w.ids("lead")[0], w.ids("lead")[1]
+	moved := w.Get("SELECT min(cid) FROM own.person WHERE acct = (SELECT key FROM own.acct WHERE cid = $1)", from)
+	tx, err := w.Pool.Begin(context.Background())
+	require.NoError(t, err)
+	for _, sql := range []string{
+		"UPDATE own.person SET acct = (SELECT key FROM own.acct WHERE cid = '" + to + "') WHERE cid = '" + moved + "'",
+		"DELETE FROM own.acct WHERE cid = '" + from + "'",
+	} {
+		_, err = tx.Exec(context.Background(), sql)
+		require.NoError(t, err)
+	}
+	require.NoError(t, tx.Commit(context.Background()))
+	w.all()
+	require.NotContains(t, w.ids("lead"), from)
+	require.Equal(t, to, w.field(moved, "lead_id"))
+	require.Equal(t, "0", w.Get(orphaned))
+	w.rest()
+}
+
+// With on_local_delete: ignore the lead stays in Close for good, and so do its
+// children: nothing is sent and nothing waits.
+func TestFault_S6_OrphansOfALeadWhoseDeleteIsIgnored(t *testing.T) {
+	w := orphans(t, func(lead *config, _ *Options) { lead.OnLocalDelete = "ignore" })
+	lead := w.ids("lead")[0]
+	family := w.familyOf(lead)
+	w.SQL("DELETE FROM own.acct WHERE cid = $1", lead)
+	before := w.writes()
+	w.Settle()
+	w.Audit()
+	require.Equal(t, before, w.writes())
+	require.Equal(t, family, w.familyOf(lead))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.dirty"))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+}
+
+// What happened to an object while it was switched off is found when it is
+// switched on again: deletes and edits on both sides.
+func TestFault_S38_AnObjectSwitchedOffAndOn(t *testing.T) {
+	w := world(t, nil)
+	off := false
+	w.remap([]config{{Type: "contact", Enabled: &off}})
+	with := w.Get("SELECT min(contact_id) FROM crm.opportunities")
+	w.SQL("DELETE FROM crm.contacts WHERE id = $1::bigint", with)
+	w.SQL("UPDATE crm.contacts SET title = 'edited while off' WHERE id = (SELECT max(id) FROM crm.contacts)")
+	w.SQL("INSERT INTO crm.contacts (lead_id, name) SELECT min(id), 'Born while off' FROM crm.leads")
+	gone := w.ids("contact")[len(w.ids("contact"))-2]
+	require.NoError(t, w.Close.Delete(gone))
+	w.Settle()
+	w.Tail()
+	w.remap(nil)
+	require.Contains(t, w.overdue(never), "contact")
+	w.all()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM crm.contacts WHERE close_id = $1", gone))
+	w.rest()
+}
+
+// Under to_close Close fills fields that the row leaves empty. When both sides
+// may edit them from then on, the row takes them: nobody emptied them.
+func TestFault_S38_ToCloseBecomesBoth(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 7, Leads: 4}, Objects: []config{{Type: "opportunity", Direction: "to_close"}}})
+	w.Load()
+	w.SQL("INSERT INTO crm.opportunities (lead_id, note) SELECT min(id), 'made under to_close' FROM crm.leads")
+	w.Settle()
+	told := w.Get("SELECT count(*) FROM closesync.conflicts")
+	w.remap(nil)
+	require.Equal(t, []string{"opportunity"}, w.overdue(never))
+	w.all()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM crm.opportunities WHERE status_id IS NULL OR value_period IS NULL OR confidence IS NULL"))
+	require.Equal(t, told, w.Get("SELECT count(*) FROM closesync.conflicts"))
+	w.rest()
+}

@@ -14,7 +14,6 @@ import (
 	"closesync/config"
 	"closesync/jobs"
 	"closesync/mapping"
-	"closesync/migrations"
 	"closesync/sync/closeapi"
 	"closesync/sync/engine"
 	"closesync/sync/reconcile"
@@ -78,7 +77,7 @@ func (o *options) assembleAs(ctx context.Context, cfg *config.Config, a *app, mi
 		a.log.Warn(weak)
 	}
 	if migrate {
-		if err := migrations.Up(ctx, pool); err != nil {
+		if err := migrateUp(ctx, cfg, pool); err != nil {
 			a.stop()
 			return nil, err
 		}

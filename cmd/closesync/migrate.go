@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"closesync/config"
 	"closesync/migrations"
 )
 
@@ -14,7 +15,7 @@ func newMigrateCommand(o *options) *cobra.Command {
 	up := newMigrateUpCommand(o)
 	down := &cobra.Command{
 		Use: "down", Short: "Take back the last migration", Args: cobra.NoArgs,
-		RunE: o.withDatabase(func(ctx context.Context, pool *pgxpool.Pool) error {
+		RunE: o.withDatabase(func(ctx context.Context, _ *config.Config, pool *pgxpool.Pool) error {
 			if err := migrations.Down(ctx, pool); err != nil {
 				return err
 			}
@@ -30,7 +31,7 @@ func newMigrateCommand(o *options) *cobra.Command {
 }
 
 // withDatabase wraps what needs the database alone, not a migrated one.
-func (o *options) withDatabase(do func(context.Context, *pgxpool.Pool) error) func(*cobra.Command, []string) error {
+func (o *options) withDatabase(do func(context.Context, *config.Config, *pgxpool.Pool) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
 		cfg, err := o.load()
 		if err != nil {
@@ -41,11 +42,11 @@ func (o *options) withDatabase(do func(context.Context, *pgxpool.Pool) error) fu
 			return err
 		}
 		defer stop()
-		return do(c.Context(), pool)
+		return do(c.Context(), cfg, pool)
 	}
 }
 
-func (o *options) migrationStatus(ctx context.Context, pool *pgxpool.Pool) error {
+func (o *options) migrationStatus(ctx context.Context, _ *config.Config, pool *pgxpool.Pool) error {
 	list, err := migrations.List(ctx, pool)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"closesync/config"
 	"closesync/migrations"
 )
 
@@ -20,15 +21,15 @@ func newMigrateUpCommand(o *options) *cobra.Command {
 			"mapping gets another table.",
 		Example: "  closesync migrate up --worker-role closesync_worker --app-role shop --reader-role reports\n" +
 			"  DATABASE_URL=postgres://closesync_worker@… closesync run --migrate=false",
-		RunE: o.withDatabase(func(ctx context.Context, pool *pgxpool.Pool) error {
-			if err := migrations.Up(ctx, pool); err != nil {
+		RunE: o.withDatabase(func(ctx context.Context, cfg *config.Config, pool *pgxpool.Pool) error {
+			if err := migrateUp(ctx, cfg, pool); err != nil {
 				return err
 			}
 			_, _ = fmt.Fprintln(o.err, "the schema is at the newest version")
 			if roles == (migrations.Roles{}) {
 				return nil
 			}
-			return o.grant(ctx, pool, roles)
+			return o.grant(ctx, cfg, pool, roles)
 		}),
 	}
 	c.Flags().StringVar(&roles.Worker, "worker-role", "", "`role` of `run --migrate=false`")
@@ -39,18 +40,14 @@ func newMigrateUpCommand(o *options) *cobra.Command {
 
 // grant gives the roles their rights, and the mapped tables the triggers that
 // know the worker's role.
-func (o *options) grant(ctx context.Context, pool *pgxpool.Pool, roles migrations.Roles) error {
-	cfg, err := o.load()
-	if err != nil {
-		return err
-	}
+func (o *options) grant(ctx context.Context, cfg *config.Config, pool *pgxpool.Pool, roles migrations.Roles) error {
 	bound, err := objects(cfg)
 	if err != nil {
 		return err
 	}
 	var mapped []pgx.Identifier
 	for _, t := range enabled(bound) {
-		mapped = append(mapped, pgx.Identifier{bound[t].Table.Schema, bound[t].Table.Name})
+		mapped = append(mapped, identifier(bound[t]))
 	}
 	if err := migrations.Grant(ctx, pool, roles, mapped); err != nil {
 		return err

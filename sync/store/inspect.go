@@ -42,6 +42,9 @@ func (s *Store) Inspect() []TableProblem {
 				add("column %s is %s, which cannot hold %s", c.field.Column, c.exact, c.field.Close)
 			}
 		}
+		for _, what := range t.astray {
+			add("%s", what)
+		}
 		if t.newKey == "" && t.keyCast != "text" {
 			add("the key %s has no default, so no row can be made for a record of Close", t.object.Key)
 		}

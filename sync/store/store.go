@@ -147,6 +147,9 @@ func (s *Store) Refresh(ctx context.Context) error {
 			continue
 		}
 		tab, err := readTable(ctx, s.pool, o)
+		if err == nil {
+			tab.astray, err = astray(ctx, s.pool, o, s.objects)
+		}
 		switch {
 		case errors.Is(err, ErrNoTable):
 			s.veiled.CompareAndSwap(false, errors.Is(err, errHidden))

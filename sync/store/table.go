@@ -34,6 +34,7 @@ type table struct {
 	custom   *column
 	missing  []string // mapped columns the table does not have (fault C14)
 	retyped  []string // columns of custom fields that hold another kind of values than at the start
+	astray   []string // references that cannot hold their parents' keys, in words
 	stored   []string // quoted: every column that is not computed
 	newKey   string   // expression that makes a key; "" if the table has none
 	rewrites bool     // a trigger of the user's may change what is written

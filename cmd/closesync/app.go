@@ -144,6 +144,9 @@ func (o *options) connect(ctx context.Context, a *app, c config.Connection) (*co
 	if cn.store, err = o.openStoreAs(ctx, a.cfg, store.Options{Pool: a.pool, Connection: c.Name, LookOnly: a.looks}); err != nil {
 		return nil, err
 	}
+	if err := possible(ctx, a.cfg, cn.store); err != nil {
+		return nil, err
+	}
 	bound := cn.store.Objects()
 	all, err := cn.introduce(ctx)
 	if err != nil {

@@ -291,7 +291,7 @@ func (o *options) openStoreAs(ctx context.Context, cfg *config.Config, opt store
 	case store.Code(err) == "42P01" || store.Code(err) == "3F000":
 		return nil, errNoSchema
 	case err != nil:
-		return nil, err
+		return nil, misplaced(cfg, err)
 	}
 	return s, nil
 }

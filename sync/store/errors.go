@@ -8,6 +8,18 @@ import (
 // ErrNoTable: a mapped table or one of its key columns does not exist.
 var ErrNoTable = errors.New("mapped table is not usable")
 
+// TableError names the key of the mapping that asks for what is not there. It
+// is an ErrNoTable.
+type TableError struct {
+	ObjectType string
+	Key        string // of the mapping: "table", "key" or "close_id"
+	What       string
+}
+
+func (e *TableError) Error() string { return ErrNoTable.Error() + ": " + e.What }
+
+func (e *TableError) Unwrap() error { return ErrNoTable }
+
 // errHidden: row-level security hides rows of a mapped table from the worker.
 var errHidden = fmt.Errorf("%w: row-level security hides rows", ErrNoTable)
 

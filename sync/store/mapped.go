@@ -185,13 +185,9 @@ func (m mapped) mayBecome(o *mapping.Object, now mapped) error {
 
 // CheckMapping says what meetMapping would refuse; it writes nothing.
 func (s *Store) CheckMapping(ctx context.Context) error {
-	var text string
-	if err := s.pool.QueryRow(ctx, `SELECT coalesce((SELECT mapped::text FROM closesync.connections WHERE id = $1 AND bound_at IS NOT NULL), '{}')`, s.id).Scan(&text); err != nil {
-		return fmt.Errorf("store.CheckMapping: %w", err)
-	}
-	known := map[string]mapped{}
-	if err := json.Unmarshal([]byte(text), &known); err != nil {
-		return fmt.Errorf("store.CheckMapping: %w", err)
+	known, err := s.knownMapping(ctx)
+	if err != nil {
+		return err
 	}
 	for _, objectType := range slices.Sorted(maps.Keys(s.objects)) {
 		now, err := s.mappedNow(ctx, s.pool, s.objects[objectType])
@@ -205,4 +201,19 @@ func (s *Store) CheckMapping(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// knownMapping is the mapping in force before; of a database that is not bound
+// there is none.
+func (s *Store) knownMapping(ctx context.Context) (map[string]mapped, error) {
+	var text string
+	known := map[string]mapped{}
+	err := s.pool.QueryRow(ctx, `SELECT coalesce((SELECT mapped::text FROM closesync.connections WHERE id = $1 AND bound_at IS NOT NULL), '{}')`, s.id).Scan(&text)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &known)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store.knownMapping: %w", err)
+	}
+	return known, nil
 }

@@ -34,7 +34,8 @@ type table struct {
 	custom   *column
 	missing  []string // mapped columns the table does not have (fault C14)
 	retyped  []string // columns of custom fields that hold another kind of values than at the start
-	astray   []string // references that cannot hold their parents' keys, in words
+	astray   []stray  // references that cannot hold their parents' keys
+	flag     string   // why on_close_delete cannot set its column; "" if it can
 	stored   []string // quoted: every column that is not computed
 	newKey   string   // expression that makes a key; "" if the table has none
 	rewrites bool     // a trigger of the user's may change what is written
@@ -72,7 +73,7 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
 	}
 	if len(infos) == 0 {
-		return nil, fmt.Errorf("%w: %s, mapped to %s", ErrNoTable, o.Table, o.Type)
+		return nil, &TableError{o.Type, "table", fmt.Sprintf("there is no table %s, to which %s is mapped", o.Table, o.Type)}
 	}
 	if err := seen(ctx, q, o); err != nil {
 		return nil, err
@@ -87,12 +88,13 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 	}
 	key, ok := found[o.Key]
 	if !ok {
-		return nil, fmt.Errorf("%w: %s has no key column %q", ErrNoTable, o.Table, o.Key)
+		return nil, &TableError{o.Type, "key", fmt.Sprintf("%s has no key column %q", o.Table, o.Key)}
 	}
 	if _, ok := found[o.CloseID]; !ok {
-		return nil, fmt.Errorf("%w: %s has no column %q for the Close id", ErrNoTable, o.Table, o.CloseID)
+		return nil, &TableError{o.Type, "close_id", fmt.Sprintf("%s has no column %q for the Close id", o.Table, o.CloseID)}
 	}
 	t.keyCast = key.Cast
+	t.flag = flagProblem(o, found)
 	if err := q.QueryRow(ctx, rewritesSQL, name).Scan(&t.rewrites); err != nil {
 		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
 	}
@@ -122,6 +124,21 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		t.custom = &col
 	}
 	return t, nil
+}
+
+// flagProblem says why the column of on_close_delete: flag cannot be set.
+func flagProblem(o *mapping.Object, found map[string]columnInfo) string {
+	if o.OnClose.Kind != "flag" {
+		return ""
+	}
+	c, ok := found[o.OnClose.Column]
+	switch {
+	case !ok:
+		return fmt.Sprintf("has no column %s for on_close_delete", o.OnClose.Column)
+	case c.Cast != "boolean":
+		return fmt.Sprintf("column %s is %s, on_close_delete sets a boolean", o.OnClose.Column, c.Exact)
+	}
+	return ""
 }
 
 // seen refuses a table of which a policy hides rows from this role: a row that

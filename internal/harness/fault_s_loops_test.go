@@ -225,3 +225,31 @@ func TestFault_S27_WhatCloseFillsStaysUnderToClose(t *testing.T) {
 	require.Equal(t, other, w.field(id, "status_id"))
 	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.conflicts WHERE object_type = 'lead'"))
 }
+
+// An owner that Close chose for a deal without one stays, and is no conflict;
+// an owner that somebody in Close chose is put back, which the journal says.
+func TestFault_S27_TheOwnerThatCloseChoseStaysUnderToClose(t *testing.T) {
+	w := directed(t, mapping.ToClose)
+	w.Objects["opportunity"].Direction = mapping.ToClose
+	run := func() { w.Settle(); w.Tail(); w.Settle(); w.Audit(); w.Settle() }
+	w.SQL("INSERT INTO crm.opportunities (lead_id, note) SELECT id, 'No owner' FROM crm.leads LIMIT 1")
+	run()
+	deal := w.Get("SELECT close_id FROM crm.opportunities WHERE note = 'No owner'")
+	owner := w.field(deal, "user_id")
+	require.NotEmpty(t, owner)
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.conflicts"))
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.journal WHERE close_id = $1 AND action <> 'create' AND direction = 'to_close'", deal))
+
+	another := w.Close.AddUser("Else", "Body")
+	w.SQL("UPDATE crm.opportunities SET user_id = $2 WHERE close_id = $1", deal, another)
+	run()
+	require.Equal(t, another, w.field(deal, "user_id"))
+	require.NoError(t, w.Close.Update(deal, map[string]any{"user_id": owner}))
+	run()
+	require.Equal(t, another, w.field(deal, "user_id"))
+	require.Equal(t, "1", w.Get("SELECT count(*) FROM closesync.conflicts"))
+	require.Equal(t, "local_edit put_back", w.Get("SELECT string_agg(cause ->> 'rule', ' ' ORDER BY id) FROM closesync.journal WHERE close_id = $1 AND field = 'user_id' AND action = 'update'", deal))
+	w.SQL("UPDATE crm.opportunities SET user_id = NULL WHERE close_id = $1", deal)
+	run()
+	require.Empty(t, w.field(deal, "user_id"))
+}

@@ -271,6 +271,12 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	out.Done = ended(st, out)
 	waiting := waits(o, plan)
 	whole := waiting && (plan.Remote == reconcile.None || plan.Remote == reconcile.Create && (!parentsKnown(o, plan.RemoteSet) || st.linksSoon(c)))
+	if len(plan.Conflicts) > 0 && !whole && r.looksAgain(plan, rd) && !r.present.ToClosePaused && r.present.Loaded[st.Type] {
+		// What lost is told once, by the look that decides: told now, with its
+		// value as the new base, the write would pass for an edit made here.
+		c.Retry = time.Microsecond
+		return nil
+	}
 	if plan.Remote != reconcile.None && !whole {
 		if err := r.plea(o, st, c, rd, in, out); err != nil {
 			return err
@@ -288,6 +294,19 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	}
 	st.Outcome = out
 	return nil
+}
+
+// looksAgain reports whether a write needs a GET first: what an event or the
+// base says may be old by now, someone may have edited since. With push.verify:
+// optimistic an update takes that risk.
+func (r *round) looksAgain(plan reconcile.Plan, rd Reading) bool {
+	switch plan.Remote {
+	case reconcile.None, reconcile.Create:
+		return false
+	case reconcile.Update:
+		return !rd.Fresh && !r.Optimistic
+	}
+	return !rd.Fresh
 }
 
 func anyOpen(plan reconcile.Plan) bool {
@@ -350,9 +369,7 @@ func (r *round) plea(o *mapping.Object, st *State, c *Claim, rd Reading, in reco
 		c.Retry, out.Whole = time.Minute, false
 		return nil
 	}
-	if out.Plan.Remote != reconcile.Create && !rd.Fresh && (!r.Optimistic || out.Plan.Remote != reconcile.Update) {
-		// What an event or the base says may be old by now: someone may have
-		// edited since. With push.verify: optimistic an update takes that risk.
+	if r.looksAgain(out.Plan, rd) {
 		c.Retry, out.Whole = time.Microsecond, false // looks again at once, with a GET
 		return nil
 	}

@@ -158,8 +158,10 @@ func seen(set, remote mapping.Record) mapping.Record {
 }
 
 // learn notes, for rows that Close's values do not go to, in which form Close
-// keeps what was sent: sent again, it would come back in that form again.
-func learn(o *mapping.Object, now *State, sent, answer mapping.Record) map[string]reconcile.Form {
+// keeps what was sent: sent again, it would come back in that form again. What
+// Close chose for a new record where the row says nothing is such a form, too.
+func learn(o *mapping.Object, now *State, in *Intent, answer mapping.Record) map[string]reconcile.Form {
+	sent := in.Sent
 	if o.Direction != mapping.ToClose {
 		return nil
 	}
@@ -176,5 +178,19 @@ func learn(o *mapping.Object, now *State, sent, answer mapping.Record) map[strin
 			learned[name] = reconcile.Form{Sent: v, Kept: a}
 		}
 	}
+	if in.Action == reconcile.Create {
+		chosen(o, now, sent, answer, learned)
+	}
 	return learned
+}
+
+// chosen notes what Close filled in by itself in a record just created.
+func chosen(o *mapping.Object, now *State, sent, answer mapping.Record, learned map[string]reconcile.Form) {
+	for name, a := range answer {
+		f, ok := o.Field(name)
+		local, known := now.Local.Record[name]
+		if _, carried := sent[name]; ok && !carried && !f.ReadOnly && known && local.IsNull() && !a.IsNull() {
+			learned[name] = reconcile.Form{Sent: mapping.Null, Kept: a}
+		}
+	}
 }

@@ -110,7 +110,7 @@ func (r *round) takeAnswer(o *mapping.Object, present Present, now *State, c *Cl
 			paused[h.Field] = true
 		}
 	}
-	learned := learn(o, now, in.Sent, answer.Record)
+	learned := learn(o, now, in, answer.Record)
 	plan := reconcile.Merge(o, reconcile.Input{Base: base, Local: now.Local, Remote: side, Paused: paused, Learned: learned})
 	if !sure || emptiesCustom(plan) {
 		// The answer alone does not tell an empty field from a removed one: the

@@ -97,6 +97,20 @@ func (s *Store) mappedNow(ctx context.Context, q Querier, o *mapping.Object) (ma
 	return m, err
 }
 
+// scopedBy lists the types whose scope a filter of the type decides: itself, and
+// its children.
+func (s *Store) scopedBy(objectType string) []string {
+	list := []string{objectType}
+	for t, o := range s.objects {
+		for _, f := range o.Parents() {
+			if f.Required && f.Parent == objectType {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
 func (m mapped) differs(from mapped) bool {
 	return m.Table != from.Table || m.OID != from.OID || m.Key != from.Key || m.KeyNum != from.KeyNum || !maps.Equal(m.Columns, from.Columns) || m.follows(from)
 }
@@ -152,6 +166,9 @@ func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, wa
 		}
 	} else if !now.follows(was) {
 		return nil
+	}
+	if now.Filter != was.Filter {
+		return s.owe(ctx, tx, s.scopedBy(o.Type))
 	}
 	return s.owe(ctx, tx, []string{o.Type})
 }

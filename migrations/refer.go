@@ -36,9 +36,10 @@ func Refer(ctx context.Context, pool *pgxpool.Pool, list []Reference) error {
 
 // target is where a reference points now, and the types of both ends.
 type target struct {
-	ColumnType, KeyType string
-	Elsewhere           []string // foreign keys of this column to other places
-	Right               bool
+	has       string   // the column's type
+	cast      string   // the key's type
+	elsewhere []string // foreign keys of this column to other places
+	right     bool
 }
 
 const targetSQL = `
@@ -53,7 +54,7 @@ GROUP BY a.atttypid, a.atttypmod, k.atttypid, k.atttypmod`
 
 func (r Reference) look(ctx context.Context, tx pgx.Tx) (t target, found bool, err error) {
 	err = tx.QueryRow(ctx, targetSQL, r.Table.Sanitize(), r.Column, r.Parent.Sanitize(), r.ParentKey).
-		Scan(&t.ColumnType, &t.KeyType, &t.Elsewhere, &t.Right)
+		Scan(&t.has, &t.cast, &t.elsewhere, &t.right)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t, false, nil
 	}
@@ -62,7 +63,7 @@ func (r Reference) look(ctx context.Context, tx pgx.Tx) (t target, found bool, e
 
 func (r Reference) point(ctx context.Context, tx pgx.Tx) error {
 	now, found, err := r.look(ctx, tx)
-	if err != nil || !found || (now.Right && len(now.Elsewhere) == 0) {
+	if err != nil || !found || (now.right && len(now.elsewhere) == 0) {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "LOCK TABLE "+r.Table.Sanitize()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
@@ -82,13 +83,13 @@ func (r Reference) point(ctx context.Context, tx pgx.Tx) error {
 func (r Reference) statements(now target) []string {
 	table, column := r.Table.Sanitize(), quoted(r.Column)
 	var list []string
-	for _, name := range now.Elsewhere {
+	for _, name := range now.elsewhere {
 		list = append(list, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, quoted(name)))
 	}
-	if now.ColumnType != now.KeyType {
-		list = append(list, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %[2]s::text::%[3]s", table, column, now.KeyType))
+	if now.has != now.cast {
+		list = append(list, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %[2]s::text::%[3]s", table, column, now.cast))
 	}
-	if now.Right {
+	if now.right {
 		return list
 	}
 	without := "SET NULL"

@@ -23,7 +23,8 @@ type Reference struct {
 // Refer makes foreign keys of our tables point where their parents are: the
 // migrations know our tables alone, the mapping may keep the parents in one of
 // the user's, with a key of another type. A parent's table that is not there
-// changes nothing. It may run twice and in several processes at once.
+// changes nothing, nor does a table that holds rows: they belong to the parents
+// it has. It may run twice and in several processes at once.
 func Refer(ctx context.Context, pool *pgxpool.Pool, list []Reference) error {
 	for _, r := range list {
 		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return r.point(ctx, tx) })
@@ -67,6 +68,10 @@ func (r Reference) point(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "LOCK TABLE "+r.Table.Sanitize()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	var filled bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+r.Table.Sanitize()+")").Scan(&filled); err != nil || filled {
 		return err
 	}
 	if now, _, err = r.look(ctx, tx); err != nil {

@@ -31,7 +31,7 @@ func (l *loader) build(f fileLayer, s settings) *Config {
 	c.WebhookKey = l.webhookKey(l.secret(s.webhookKey, s.webhookKeyFile))
 	c.AdminToken = l.adminToken(l.secret(s.adminToken, s.adminTokenFile))
 	c.Connections = l.connections(f.connections, s)
-	c.Warnings = warnings(c)
+	c.Warnings = append(warnings(c), l.misspelt(c)...)
 	return c
 }
 
@@ -88,6 +88,14 @@ func (l *loader) secret(direct, file setting) setting {
 	}
 	file.value = strings.TrimSpace(string(text))
 	return file
+}
+
+func (l *loader) misspelt(c *Config) []string {
+	used := map[string]bool{}
+	for _, conn := range c.Connections {
+		used[conn.APIKeyEnv] = true
+	}
+	return misspelt(l.env, used)
 }
 
 // warnings tells what works and is unwise.

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -36,13 +39,40 @@ func parseEnviron(list []string) environ {
 }
 
 // readVariables fills the struct. Variables it does not name are not ours to
-// judge: a container may carry many.
+// judge: a container may carry many. Those that look misspelt are warned of.
 func readVariables(e environ, probs *problems) variables {
 	v, err := env.ParseAsWithOptions[variables](env.Options{Environment: e})
 	if err != nil {
 		probs.add(Position{File: "environment"}, "", "cannot be read", "")
 	}
 	return v
+}
+
+// secondary are variables of ours that are no settings of the program: of the
+// Compose file.
+var secondary = []string{"CLOSESYNC_PORT", "CLOSESYNC_POSTGRES_IMAGE"}
+
+// misspelt warns of variables that look like settings and are none. Of those
+// without our own prefix only near misses count; used are names that the file
+// gives.
+func misspelt(e environ, used map[string]bool) []string {
+	known := slices.Clone(secondary)
+	for f := range reflect.TypeFor[variables]().Fields() {
+		known = append(known, f.Tag.Get("env"))
+	}
+	slices.Sort(known)
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		near := nearest(name, known)
+		switch {
+		case slices.Contains(known, name) || used[name] || !strings.HasPrefix(name, "CLOSE"):
+		case near != "":
+			out = append(out, "environment: "+name+" is no setting; did you mean "+near+"?")
+		case strings.HasPrefix(name, "CLOSESYNC_"):
+			out = append(out, "environment: "+name+" is no setting")
+		}
+	}
+	return out
 }
 
 // layer turns the variables into settings. An empty variable counts as unset,

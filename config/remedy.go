@@ -17,17 +17,28 @@ func remedyForUnknown(name string, known map[string]func(node)) string {
 	if r, ok := secretRemedy[name]; ok {
 		return r
 	}
-	names := slices.Sorted(maps.Keys(known))
+	return Suggest(name, slices.Collect(maps.Keys(known)))
+}
+
+// Suggest answers a name that is not known with the nearest one that is, else
+// with all of them.
+func Suggest(name string, known []string) string {
+	known = slices.Sorted(slices.Values(known))
+	if best := nearest(name, known); best != "" {
+		return "did you mean " + best + "?"
+	}
+	return "known here: " + orList(known)
+}
+
+// nearest gives the known name that is at most two letters away, "" for none.
+func nearest(name string, known []string) string {
 	best, distance := "", 3
-	for _, k := range names {
+	for _, k := range known {
 		if d := editDistance(name, k); d < distance {
 			best, distance = k, d
 		}
 	}
-	if best != "" {
-		return "did you mean " + best + "?"
-	}
-	return "known here: " + orList(names)
+	return best
 }
 
 // editDistance is Levenshtein's; long names are not compared.

@@ -88,7 +88,9 @@ func (w *Worker) inherit(ctx context.Context, gone []string) error {
 		}
 		count[what] = tag.RowsAffected()
 	}
-	w.log.Info("the work of a worker that is gone is taken over", "jobs", count["jobs"], "claims", count["claims"])
+	if count["jobs"]+count["claims"] > 0 {
+		w.log.Info("the work of a worker that is gone is taken over", "jobs", count["jobs"], "claims", count["claims"])
+	}
 	if count["leaderships"] == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -125,7 +126,7 @@ func (b *binder) fields(o *Object, c ObjectConfig) {
 		case !ok && IsCustom(fc.Close):
 			f = Field{Close: fc.Close, Kind: Any}
 		case !ok:
-			b.problem(c, fc.Line, key+".close", "%s has no field %q", o.Type, fc.Close)
+			b.unknown(c, fc.Line, key+".close", fc.Close, spelt(fc.Close, known), "%s has no field %q", o.Type, fc.Close)
 			continue
 		}
 		b.name(c, fc.Line, key+".column", fc.Column)
@@ -141,6 +142,23 @@ func (b *binder) fields(o *Object, c ObjectConfig) {
 		}
 	}
 	o.Fields, o.Custom = fields, ""
+}
+
+// spelt lists what a field that is not known can have been meant for: the id of
+// a custom field stands behind a prefix.
+func spelt(name string, known map[string]Field) []string {
+	if externalID.MatchString(name) {
+		return []string{"custom." + name}
+	}
+	return slices.Sorted(maps.Keys(known))
+}
+
+func closeNames(fields []Field) []string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Close)
+	}
+	return names
 }
 
 // columns demands that each column and each field of Close is used once.
@@ -194,7 +212,7 @@ func (b *binder) scope(o *Object, c ObjectConfig) {
 	}
 	for i, name := range c.Match {
 		if _, ok := o.Field(name); !ok {
-			b.problem(c, 0, fmt.Sprintf("match[%d]", i), "%q is not a mapped field", name)
+			b.unknown(c, 0, fmt.Sprintf("match[%d]", i), name, closeNames(o.Fields), "%q is not a mapped field", name)
 		}
 	}
 	o.Match = c.Match

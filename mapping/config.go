@@ -40,6 +40,9 @@ type Problem struct {
 	Line   int
 	Key    string // path of the key: "objects.lead.fields[2].column"
 	Reason string
+	// Word is what is not known, Known what could stand there instead.
+	Word  string
+	Known []string
 }
 
 // String gives "file:line: key: reason".
@@ -87,6 +90,13 @@ type binder struct {
 	problems []Problem
 }
 
+// unknown is problem for a word that is none of the known ones.
+func (b *binder) unknown(c ObjectConfig, line int, key, word string, known []string, format string, args ...any) {
+	b.problem(c, line, key, format, args...)
+	last := &b.problems[len(b.problems)-1]
+	last.Word, last.Known = word, known
+}
+
 // problem notes what is wrong; line 0 takes the key's line, else the object's.
 func (b *binder) problem(c ObjectConfig, line int, key, format string, args ...any) {
 	if line == 0 {
@@ -100,12 +110,12 @@ func (b *binder) problem(c ObjectConfig, line int, key, format string, args ...a
 	if key != "" {
 		path += "." + key
 	}
-	b.problems = append(b.problems, Problem{c.File, line, path, fmt.Sprintf(format, args...)})
+	b.problems = append(b.problems, Problem{File: c.File, Line: line, Key: path, Reason: fmt.Sprintf(format, args...)})
 }
 
 func (b *binder) admit(c ObjectConfig) {
 	if _, ok := builders[c.Type]; !ok {
-		b.problem(c, 0, "", "unknown object; there are %s", strings.Join(Types(), ", "))
+		b.unknown(c, 0, "", c.Type, Types(), "unknown object")
 		return
 	}
 	if _, twice := b.from[c.Type]; twice {
@@ -125,8 +135,7 @@ func (b *binder) parents() {
 		}
 		for _, f := range o.Parents() {
 			if !b.enabled[f.Parent] && f.Required {
-				c := b.from[t]
-				c.Type = t
+				c := b.from[f.Parent]
 				b.problem(c, 0, "enabled", "%s needs %s, which is switched off", t, f.Parent)
 			}
 		}

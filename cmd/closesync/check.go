@@ -70,10 +70,17 @@ func (o *options) newCheck(ctx context.Context) (*checking, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range cfg.Warnings {
+		o.logger(cfg).Warn(w)
+	}
 	k := &checking{options: o, cfg: cfg, stop: func() {}}
 	pool, stop, err := o.openDatabase(ctx, cfg)
 	if err != nil {
-		k.bad("database", err.Error(), "start it, or set DATABASE_URL; without that an embedded Postgres is used")
+		var d *databaseError
+		if !errors.As(err, &d) {
+			d = &databaseError{err.Error(), "start it, or set DATABASE_URL; without that an embedded Postgres is used"}
+		}
+		k.bad("database", d.what, d.remedy)
 		return k, nil
 	}
 	k.pool, k.stop = pool, stop

@@ -35,9 +35,10 @@ type options struct {
 
 	connection string // --connection; "" means the first one
 	json       bool
-	began      bool // a command's own code runs: errors are no longer usage
-	worker     bool // this process is the worker, whose embedded Postgres stays
-	passing    bool // the database is up for this command alone
+	role       string // that the database was opened as
+	began      bool   // a command's own code runs: errors are no longer usage
+	worker     bool   // this process is the worker, whose embedded Postgres stays
+	passing    bool   // the database is up for this command alone
 }
 
 // configFlags are those that config knows; none of them is a secret, because
@@ -170,6 +171,9 @@ func (o *options) openDatabase(ctx context.Context, cfg *config.Config) (*pgxpoo
 		url, stop, o.passing = server.DSN(pglocal.Database), server.Stop, !server.ByWorker()
 	}
 	pool, err := openPool(ctx, url)
+	if err == nil {
+		o.role = pool.Config().ConnConfig.User
+	}
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -226,7 +230,7 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("database: %w", err)
+		return nil, unreachable(err, &pc.ConnConfig.Config)
 	}
 	return pool, nil
 }
@@ -240,6 +244,9 @@ func objects(cfg *config.Config) (map[string]*mapping.Object, error) {
 	}
 	list := make([]error, len(problems))
 	for i, p := range problems {
+		if len(p.Known) > 0 {
+			p.Reason += "; " + config.Suggest(p.Word, p.Known)
+		}
 		list[i] = p
 	}
 	return nil, &exitError{exitUsage, errors.Join(list...)}

@@ -13,6 +13,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"closesync/jobs"
+	"closesync/mapping"
 )
 
 // resyncOptions are the flags of resync.
@@ -121,7 +122,7 @@ func (r *resyncOptions) one(ctx context.Context, a *app, c *conn, what []string)
 		seen.Store(n)
 		bar(n)
 	})
-	result.Seen = seen.Load()
+	result.Seen = seen.Load() + named(what)
 	if err == nil {
 		err = c.settle(ctx)
 	}
@@ -131,6 +132,16 @@ func (r *resyncOptions) one(ctx context.Context, a *app, c *conn, what []string)
 		_, _ = fmt.Fprintf(r.err, "connection %s: %d records compared in %s\n", c.name, result.Seen, time.Since(started).Round(time.Millisecond))
 	}
 	return result, err
+}
+
+// named counts the single records among what is asked for.
+func named(what []string) (n int64) {
+	for _, w := range what {
+		if mapping.TypeOfID(w) != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // ask leaves the work to the running worker.

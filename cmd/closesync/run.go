@@ -43,6 +43,7 @@ func newRunCommand(o *options) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			context.AfterFunc(ctx, stop) // the second signal ends the process at once
 			// A log that nobody reads any more is no reason to end.
 			signal.Ignore(syscall.SIGPIPE)
 			log := newLogWriter(o.err)
@@ -261,11 +262,13 @@ func (r *runOptions) serve(ctx context.Context, a *app) error {
 	g.Go(func() error { return web.Serve(gctx, listener, handler, a.log) })
 	g.Go(func() error {
 		<-gctx.Done()
+		a.log.Info("closesync is stopping: what is under way is ended first; a second signal stops at once")
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
 		return worker.Stop(drain)
 	})
 	err = g.Wait()
+	a.log.Info("closesync has stopped")
 	if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

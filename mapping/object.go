@@ -50,6 +50,7 @@ type Field struct {
 	ReadOnly bool     // mirrors Close; a local change is put back
 	Required bool     // a row without it cannot be inserted (a child's lead_id)
 	Filled   bool     // Close fills an empty one itself and takes no emptiness
+	Chosen   bool     // Close chooses one for a new record that brings none
 	Policy   Policy   // "" inherits the object's
 	Parent   string   // object type a Reference points at
 	Identity []string // keys of a list item that are written back; others Close derives

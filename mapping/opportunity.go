@@ -6,7 +6,7 @@ func opportunity() *Object {
 		Fields: []Field{
 			{Close: "lead_id", Column: "lead_id", Kind: Reference, Parent: "lead", Required: true},
 			{Close: "contact_id", Column: "contact_id", Kind: Reference, Parent: "contact"},
-			{Close: "user_id", Column: "user_id"},
+			{Close: "user_id", Column: "user_id", Chosen: true},
 			{Close: "status_id", Column: "status_id", Filled: true},
 			{Close: "status_label", Column: "status_label", ReadOnly: true},
 			{Close: "status_type", Column: "status_type", ReadOnly: true},

@@ -148,7 +148,7 @@ func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, wa
 	var own, fields []string
 	for _, f := range o.Fields {
 		// What Close filled while it was not taken from there was never agreed upon.
-		filled := f.Filled && was.Direction == mapping.ToClose && now.Direction != mapping.ToClose
+		filled := (f.Filled || f.Chosen) && was.Direction == mapping.ToClose && now.Direction != mapping.ToClose
 		if was.column(f.Close) != f.Column || filled {
 			fields = append(fields, f.Close)
 		}

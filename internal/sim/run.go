@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Result struct {
 	Faults  map[string]int // fired, by kind
 	Reached reached
 	Story   []string
+	Trace   string
 	Unseen  int // unobservable overwrites, reliability.md §3.7
 }
 
@@ -22,6 +24,7 @@ type Result struct {
 type Options struct {
 	CrashAt int  // the worker dies at this yield point; 0: never
 	Tell    bool // keep the story
+	Trace   bool // keep the trace
 	Idle    int  // idle cycles after the rest; 1 if 0
 }
 
@@ -32,11 +35,15 @@ func (l *Lane) Run(sc Scenario, o Options) (Result, error) {
 		return Result{}, err
 	}
 	w.crashAt, w.tells = o.CrashAt, o.Tell
+	if o.Trace {
+		w.hash = io.MultiWriter(w.hash, &w.trace)
+	}
 	defer w.close()
 	w.play()
 	w.rest()
 	w.check(max(o.Idle, 1))
-	return Result{Broken: w.broken, Hash: w.sum(), Points: w.points, Crashes: w.crashes, Faults: w.fired, Reached: w.reached, Story: w.story}, nil
+	return Result{Broken: w.broken, Hash: w.sum(), Points: w.points, Crashes: w.crashes, Faults: w.fired, Reached: w.reached, Story: w.story,
+		Trace: w.trace.String()}, nil
 }
 
 // play carries out the steps.

@@ -62,18 +62,18 @@ func TestSim(t *testing.T) {
 func farm(t *testing.T, lane *Lane, next *atomic.Uint64, tally *Tally) error {
 	for seed := next.Add(1) - 1; seed < *fromFlag+uint64(*countFlag) && tally.Violations() < *mostFlag; seed = next.Add(1) - 1 {
 		sc := Generate(seed)
-		r, err := lane.Run(sc, Options{})
+		twice := *twiceFlag > 0 && seed%*twiceFlag == 0
+		r, err := lane.Run(sc, Options{Trace: twice})
 		if err != nil {
 			return err
 		}
-		twice := *twiceFlag > 0 && seed%*twiceFlag == 0
 		if twice {
-			again, err := lane.Run(sc, Options{})
+			again, err := lane.Run(sc, Options{Trace: true})
 			if err != nil {
 				return err
 			}
 			if again.Hash != r.Hash {
-				r.Broken = append(r.Broken, Violation{"I-19", fmt.Sprintf("two runs, two traces: %d and %d yield points", r.Points, again.Points)})
+				r.Broken = append(r.Broken, Violation{"I-19", "two runs, two traces: " + parting(r.Trace, again.Trace)})
 			}
 		}
 		tally.Add(sc, r, twice)
@@ -82,6 +82,17 @@ func farm(t *testing.T, lane *Lane, next *atomic.Uint64, tally *Tally) error {
 		}
 	}
 	return nil
+}
+
+// parting is where two traces differ first.
+func parting(a, b string) string {
+	one, other := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(one), len(other)) {
+		if one[i] != other[i] {
+			return fmt.Sprintf("line %d after %q: %.300q, then %.300q", i+1, one[max(i-1, 0)], one[i], other[i])
+		}
+	}
+	return fmt.Sprintf("one has %d lines, the other %d", len(one), len(other))
 }
 
 // TestSeeds runs the scripts that once found a fault.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -50,7 +51,8 @@ type World struct {
 	broken   []Violation
 	hash     io.Writer
 	sum      func() uint64
-	story    []string // of a run that is told
+	trace    bytes.Buffer // all that went into hash, if it is kept
+	story    []string     // of a run that is told
 	tells    bool
 }
 

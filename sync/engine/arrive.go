@@ -22,8 +22,8 @@ func (e *Engine) stage(ctx context.Context, records []mapping.Remote, cp *Checkp
 	}
 	lists := map[string][]mapping.Remote{}
 	for objectType, byID := range byType {
-		for _, r := range byID {
-			lists[objectType] = append(lists[objectType], r)
+		for _, id := range keys(byID) {
+			lists[objectType] = append(lists[objectType], byID[id])
 		}
 	}
 	return e.Local.Stage(ctx, lists, cp)

@@ -95,8 +95,8 @@ func (r *round) knowRelatives(ctx context.Context) error {
 		}
 	}
 	r.relatives, r.making = map[string]Relative{}, map[string]bool{}
-	for objectType, list := range ids {
-		found, creating, err := r.Local.Relatives(ctx, objectType, list)
+	for _, objectType := range keys(ids) {
+		found, creating, err := r.Local.Relatives(ctx, objectType, ids[objectType])
 		if err != nil {
 			return err
 		}

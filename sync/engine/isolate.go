@@ -97,8 +97,8 @@ func rowClass(class string) bool { return class == "postgres" || class == "panic
 // putOff leaves records for later without touching their rows.
 func (e *Engine) putOff(ctx context.Context, b Batch, why *Refusal) error {
 	e.Logger.Info("a row or a link is in use; its record is looked at later", "error", why.Err)
-	for objectType, ids := range b.CloseIDs {
-		if err := e.Local.Mark(ctx, objectType, ids, Cause{"source": "in use"}, 0); err != nil {
+	for _, objectType := range keys(b.CloseIDs) {
+		if err := e.Local.Mark(ctx, objectType, b.CloseIDs[objectType], Cause{"source": "in use"}, 0); err != nil {
 			return err
 		}
 	}

@@ -29,8 +29,8 @@ func (e *Engine) applyFlat(ctx context.Context, records []mapping.Remote, cause 
 func (e *Engine) applyTypes(ctx context.Context, byType map[string]map[string]mapping.Remote, cause Cause, run int64, silent bool, cp *Checkpoint) (changed int, err error) {
 	batch := Batch{CloseIDs: map[string][]string{}, Checkpoint: cp, Run: run, Lazy: silent}
 	for objectType, byID := range byType {
-		for id := range byID {
-			batch.CloseIDs[objectType] = append(batch.CloseIDs[objectType], id)
+		if len(byID) > 0 {
+			batch.CloseIDs[objectType] = keys(byID)
 		}
 	}
 	decided := map[string]bool{}
@@ -85,7 +85,8 @@ func (e *Engine) dropNeedless(ctx context.Context, byType map[string]map[string]
 			shown[id] = true
 		}
 	}
-	for objectType, byID := range byType {
+	for _, objectType := range keys(byType) {
+		byID := byType[objectType]
 		if !silent { // at the first load nothing is known yet
 			if err := e.dropUnchanged(ctx, objectType, byID); err != nil {
 				return err
@@ -99,9 +100,10 @@ func (e *Engine) dropNeedless(ctx context.Context, byType map[string]map[string]
 }
 
 func (e *Engine) dropUnchanged(ctx context.Context, objectType string, byID map[string]mapping.Remote) error {
-	ids, hashes := make([]string, 0, len(byID)), make([]int64, 0, len(byID))
-	for id, r := range byID {
-		ids, hashes = append(ids, id), append(hashes, mapping.Hash(r.Record))
+	ids := keys(byID)
+	hashes := make([]int64, len(ids))
+	for i, id := range ids {
+		hashes[i] = mapping.Hash(byID[id].Record)
 	}
 	same, err := e.Local.Unchanged(ctx, objectType, ids, hashes)
 	if err != nil {

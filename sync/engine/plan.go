@@ -98,8 +98,10 @@ func (p *planning) keep(ctx context.Context, page Page, _ *Checkpoint) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var list []mapping.Remote
-	for _, byID := range byType {
-		for id, r := range byID {
+	for _, objectType := range keys(byType) {
+		byID := byType[objectType]
+		for _, id := range keys(byID) {
+			r := byID[id]
 			r.Nested = nil
 			list = append(list, r)
 			p.remote[id] = r.Record

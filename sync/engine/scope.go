@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"closesync/mapping"
 )
@@ -51,7 +52,8 @@ func (r *round) knowScope(ctx context.Context, claims []*Claim) error {
 		id := r.scopeID(rd.Remote, by)
 		read[by][id] = append(read[by][id], c.RecordID)
 	}
-	for by, records := range read {
+	for _, by := range keys(read) {
+		records := read[by]
 		in, err := r.Remote.InScope(ctx, by, keys(records))
 		if err != nil {
 			return err
@@ -102,10 +104,13 @@ func leave(st *State, rd Reading) {
 	}
 }
 
+// keys lists the keys of a map in one order, so that the same state makes the
+// same calls and statements.
 func keys[V any](m map[string]V) []string {
 	list := make([]string, 0, len(m))
 	for k := range m {
 		list = append(list, k)
 	}
+	slices.Sort(list)
 	return list
 }

@@ -136,8 +136,8 @@ func (s *Store) Unstage(ctx context.Context, records []mapping.Remote) error {
 	for _, r := range records {
 		byType[r.Type] = append(byType[r.Type], r.ID)
 	}
-	for objectType, ids := range byType {
-		if _, err := s.pool.Exec(ctx, `DELETE FROM closesync.arrivals WHERE connection = $1 AND object_type = $2 AND close_id = ANY ($3)`, s.id, objectType, ids); err != nil {
+	for _, objectType := range keysOf(byType) {
+		if _, err := s.pool.Exec(ctx, `DELETE FROM closesync.arrivals WHERE connection = $1 AND object_type = $2 AND close_id = ANY ($3)`, s.id, objectType, byType[objectType]); err != nil {
 			return fmt.Errorf("store.Unstage: %w", err)
 		}
 	}

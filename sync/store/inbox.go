@@ -142,8 +142,8 @@ func (s *Store) markEvents(ctx context.Context, tx pgx.Tx, source string, stored
 		var ids []string
 		var rows []int64
 		var fetch, bulk []bool
-		for id, list := range byID {
-			for _, m := range list {
+		for _, id := range keysOf(byID) {
+			for _, m := range byID[id] {
 				ids, rows, fetch, bulk = append(ids, id), append(rows, m.row), append(fetch, m.fetch), append(bulk, m.bulk)
 			}
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"maps"
-	"sort"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -79,11 +78,7 @@ func ruled(cause engine.Cause, plan reconcile.Plan, field string) engine.Cause {
 
 func recordJSON(r mapping.Record) mapping.Value { return mapping.Value(mapping.EncodeBase(r)) }
 
-func fieldsOf(r mapping.Record) []string {
-	names := keysOf(r)
-	sort.Strings(names)
-	return names
-}
+func fieldsOf(r mapping.Record) []string { return keysOf(r) }
 
 func jsonOrNull(v mapping.Value) *string {
 	if v == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -335,11 +336,14 @@ func refKey(v mapping.Value) string {
 	return ref.Local
 }
 
+// keysOf lists the keys in one order, so that the same state makes the same
+// statements.
 func keysOf[V any](m map[string]V) []string {
 	list := make([]string, 0, len(m))
 	for k := range m {
 		list = append(list, k)
 	}
+	slices.Sort(list)
 	return list
 }
 

@@ -166,7 +166,7 @@ func (w *wire) point(message []byte) (name string, counts bool) {
 	default:
 		return "", false
 	}
-	return w.sql, !w.points.Coarse || w.sql == "commit" || (!w.inside && w.sql != "begin" && !strings.HasPrefix(w.sql, "SELECT"))
+	return w.sql, !w.points.Coarse || w.sql == "commit" || (!w.inside && !strings.HasPrefix(w.sql, "begin") && !strings.HasPrefix(w.sql, "SELECT"))
 }
 
 // label tells the wire which statement its next messages belong to.

@@ -57,12 +57,12 @@ func (l tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQu
 	if st.task == nil {
 		return
 	}
-	switch st.sql {
-	case "begin":
+	switch {
+	case strings.HasPrefix(st.sql, "begin"):
 		if data.Err == nil {
 			st.task.inTx.Add(1)
 		}
-	case "commit", "rollback":
+	case st.sql == "commit", st.sql == "rollback":
 		st.task.inTx.Store(0)
 	}
 	if st.task.inTx.Load() == 0 || strings.HasPrefix(st.sql, "rollback") {

@@ -16,10 +16,10 @@ import (
 // and by whichever way, comes through here.
 func (e *Engine) Run(ctx context.Context) (int, error) {
 	total := 0
+	if err := e.tryVerify(ctx); err != nil {
+		return total, err
+	}
 	for {
-		if err := e.tryVerify(ctx); err != nil {
-			return total, err
-		}
 		absorbed, err := e.absorb(ctx)
 		if err != nil {
 			return total, err

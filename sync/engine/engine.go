@@ -52,6 +52,8 @@ type Local interface {
 	HeldTypes(ctx context.Context) ([]string, error)
 	Choices(ctx context.Context, recordIDs []int64) (map[int64]map[string]reconcile.Choice, error)
 	Checkpoint(ctx context.Context, stream string) (Checkpoint, error)
+	// Standing is all that a search needs to know before it asks Close.
+	Standing(ctx context.Context, objectType string) (Standing, error)
 	SaveCheckpoint(ctx context.Context, c Checkpoint) error
 	Owe(ctx context.Context, types []string) error
 	Unchanged(ctx context.Context, objectType string, ids []string, hashes []int64) ([]bool, error)
@@ -86,6 +88,13 @@ type Local interface {
 type Stored struct {
 	Body []byte
 	Age  time.Duration
+}
+
+// Standing is where the search for changes of a type stands.
+type Standing struct {
+	Checkpoint      // of its SearchStream
+	Loaded     bool // its first load has ended
+	Paused     bool // no row is written now
 }
 
 // FirstLoad is how far an object type has come into being here.

@@ -36,7 +36,7 @@ func (e *Engine) Tail(ctx context.Context) (fresh int, gap bool, err error) {
 	}
 	// What a restored database has forgotten is found by this watermark, which
 	// must not move before.
-	unverified := e.verify(ctx)
+	unverified := e.verifyIn(ctx, cp.Epoch)
 	var log gathered
 	var began time.Time // what happens after the first page was read may not be on any
 	newest, err := e.Remote.Events(ctx, cp.Watermark.Add(-eventOverlap), func(events []Event) error {
@@ -88,21 +88,20 @@ func watermark(old, newest, began, now time.Time) time.Time {
 // SearchChanged reads what changed since the last watermark, with an overlap
 // that covers the lag of Close's index, in ascending order of date_updated.
 func (e *Engine) SearchChanged(ctx context.Context, objectType string) error {
-	stream := SearchStream(objectType)
-	cp, err := e.Local.Checkpoint(ctx, stream)
+	standing, err := e.Local.Standing(ctx, objectType)
 	if err != nil {
 		return err
 	}
-	if cp.Watermark.IsZero() {
+	cp := standing.Checkpoint
+	switch {
+	case cp.Watermark.IsZero():
 		return nil
+	case standing.Paused:
+		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, ErrPaused)
+	case !standing.Loaded:
+		return nil // what changes meanwhile is found by the first search after it
 	}
-	if err := e.refuseWhenPaused(ctx); err != nil {
-		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)
-	}
-	if loads, err := e.Local.FirstLoads(ctx); err != nil || !loads[objectType].Loaded {
-		return err // what changes meanwhile is found by the first search after it
-	}
-	if err := e.verify(ctx); err != nil {
+	if err := e.verifyIn(ctx, cp.Epoch); err != nil {
 		return fmt.Errorf("engine.SearchChanged(%s): %w", objectType, err)
 	}
 	run := int64(0)

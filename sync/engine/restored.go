@@ -23,8 +23,16 @@ import (
 // verify does that once for each epoch of the database.
 func (e *Engine) verify(ctx context.Context) error {
 	epoch, err := e.Local.Epoch(ctx)
-	if err != nil || e.isVerified(epoch) {
+	if err != nil {
 		return err
+	}
+	return e.verifyIn(ctx, epoch)
+}
+
+// verifyIn is verify for an epoch that was read just now.
+func (e *Engine) verifyIn(ctx context.Context, epoch string) error {
+	if e.isVerified(epoch) {
+		return nil
 	}
 	cp, err := e.Local.Checkpoint(ctx, StreamEvents)
 	if err != nil {

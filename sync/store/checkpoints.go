@@ -40,28 +40,57 @@ func moment(t time.Time) *time.Time {
 
 // SaveCheckpoint moves a stream's checkpoint when nothing else is to be saved.
 func (s *Store) SaveCheckpoint(ctx context.Context, c engine.Checkpoint) error {
-	return s.tx(ctx, func(tx pgx.Tx) error { return s.saveCheckpoint(ctx, tx, c) })
+	return insist(ctx, func() error { return s.saveCheckpoint(ctx, s.pool, c) })
 }
 
 // Checkpoint reads a stream's checkpoint; the zero Checkpoint if there is none.
 func (s *Store) Checkpoint(ctx context.Context, stream string) (engine.Checkpoint, error) {
 	c := engine.Checkpoint{Stream: stream}
-	var watermark, last *time.Time
-	var position string
-	err := s.pool.QueryRow(ctx, `SELECT watermark, position::text, last_run_at, (`+epochSQL+`) FROM closesync.checkpoints WHERE connection = $1 AND stream = $2`,
-		s.id, stream).Scan(&watermark, &position, &last, &c.Epoch)
+	var r checkpointRow
+	err := s.pool.QueryRow(ctx, `SELECT `+checkpointColumns+` FROM closesync.checkpoints c WHERE connection = $1 AND stream = $2`, s.id, stream).Scan(r.fields()...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, nil
 	}
 	if err != nil {
 		return c, err
 	}
-	c.Watermark, c.LastRun = deref(watermark).UTC(), deref(last).UTC()
-	if watermark == nil {
-		c.Watermark = time.Time{}
+	return c, r.into(&c)
+}
+
+const checkpointColumns = `c.watermark, c.position::text, c.last_run_at, (` + epochSQL + `)`
+
+type checkpointRow struct {
+	watermark, last *time.Time
+	position        string
+	epoch           string
+}
+
+func (r *checkpointRow) fields() []any { return []any{&r.watermark, &r.position, &r.last, &r.epoch} }
+
+func (r *checkpointRow) into(c *engine.Checkpoint) error {
+	c.Epoch = r.epoch
+	if r.watermark != nil {
+		c.Watermark = r.watermark.UTC()
 	}
-	if last == nil {
-		c.LastRun = time.Time{}
+	if r.last != nil {
+		c.LastRun = r.last.UTC()
 	}
-	return c, json.Unmarshal([]byte(position), &c.Position)
+	return json.Unmarshal([]byte(r.position), &c.Position)
+}
+
+// Standing is all that a search of a type needs to know before it asks Close.
+func (s *Store) Standing(ctx context.Context, objectType string) (engine.Standing, error) {
+	st := engine.Standing{Checkpoint: engine.Checkpoint{Stream: engine.SearchStream(objectType)}}
+	var r checkpointRow
+	err := s.pool.QueryRow(ctx, `SELECT `+checkpointColumns+`, n.pause_from_close,
+		       $3 AND EXISTS (SELECT FROM closesync.first_loads WHERE connection = $1 AND object_type = $4 AND loaded_at IS NOT NULL)
+		FROM closesync.checkpoints c JOIN closesync.connections n ON n.id = c.connection WHERE c.connection = $1 AND c.stream = $2`,
+		s.id, st.Stream, s.table(objectType) != nil, objectType).Scan(append(r.fields(), &st.Paused, &st.Loaded)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return st, nil
+	}
+	if err != nil {
+		return st, fmt.Errorf("store.Standing(%s): %w", objectType, err)
+	}
+	return st, r.into(&st.Checkpoint)
 }

@@ -29,7 +29,11 @@ const takenHints = `connection = $1 AND object_type IN (SELECT object_type FROM 
 
 // Absorb turns up to n captured changes into dirty marks and says how many
 // there were and which tables were truncated, for which a full compare is owed.
+// Most times there are none, which is found out without a transaction.
 func (s *Store) Absorb(ctx context.Context, n int) (count int, truncated []string, err error) {
+	if some, err := s.Hinted(ctx); err != nil || !some {
+		return 0, nil, err
+	}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		truncated = nil
 		// Hints go and marks come in one piece: lost with the server, the hints are

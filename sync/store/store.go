@@ -208,14 +208,30 @@ func (s *Store) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // itself, for which users wait.
 const patience = "1s"
 
+// markOwn marks a transaction as the worker's own, and bounds its patience.
+const markOwn = "SELECT set_config('closesync.origin', 'worker:' || session_user, true), set_config('lock_timeout', '" + patience + "', true)"
+
+// own begins transactions that are marked. A pool does so in one message.
+type own struct{ *Store }
+
+// Begin satisfies pgx.BeginFunc.
+func (o own) Begin(ctx context.Context) (pgx.Tx, error) {
+	if pool := o.Pool(); pool != nil {
+		return pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin; " + markOwn})
+	}
+	tx, err := o.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, markOwn); err != nil {
+		return nil, errors.Join(err, tx.Rollback(ctx))
+	}
+	return tx, nil
+}
+
 func (s *Store) repeated(ctx context.Context, again func(error) bool, f func(tx pgx.Tx) error) error {
 	for attempt := 0; ; attempt++ {
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SELECT set_config('closesync.origin', 'worker:' || session_user, true), set_config('lock_timeout', $1, true)", patience); err != nil {
-				return err
-			}
-			return f(tx)
-		})
+		err := pgx.BeginFunc(ctx, own{s}, f)
 		if err != nil && attempt == 0 && schemaMoved(err) {
 			// Another user's DDL: the next try works with the tables as they are.
 			if err := s.Refresh(ctx); err != nil && !errors.Is(err, ErrNoTable) {

@@ -70,12 +70,12 @@ fuzz: ## Run each fuzz test for FUZZ_TIME
 	scripts/fuzz.sh $(FUZZ_TIME)
 
 .PHONY: sim
-sim: postgres ## Play ten thousand random scenarios of the whole worker; SIM_FLAGS='-sim.from=20001' picks others
-	go test -count=1 -timeout 6h -run 'TestSim$$' -v ./internal/sim -sim.count=10000 $(SIM_FLAGS)
+sim: postgres ## Play ten thousand random scenarios of the whole worker, every fiftieth twice; SIM_FLAGS='-sim.from=20001' picks others
+	go test -count=1 -timeout 6h -run 'TestSim$$' -v ./internal/sim -sim.count=10000 -sim.twice=50 $(SIM_FLAGS)
 
 .PHONY: sim-long
 sim-long: postgres ## Play a hundred thousand of them
-	go test -count=1 -timeout 60h -run 'TestSim$$' -v ./internal/sim -sim.count=100000 $(SIM_FLAGS)
+	go test -count=1 -timeout 60h -run 'TestSim$$' -v ./internal/sim -sim.count=100000 -sim.twice=50 $(SIM_FLAGS)
 
 .PHONY: laws
 laws: ## Check the laws of merging on five million random cases

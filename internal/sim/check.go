@@ -22,7 +22,10 @@ func (w *World) check(idle int) {
 	w.checkLinks(s)
 	w.checkLost(s)
 	w.checkHistory(s)
+	w.checkExplained(s)
+	w.checkSecrets()
 	w.checkSilence(s, idle)
+	w.checkIsolation(s)
 }
 
 // checkConvergence is I-1: for each live link and mapped field not parked both

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -46,15 +47,37 @@ type Lane struct {
 	ran      int
 	releases atomic.Int64 // statements after which a lock may be free
 	resetSQL string
+
+	secretSQL string // see checkSecrets
 }
 
 // virtualClock puts a clock that only the schedule moves in place of the
-// database's. A sequence is seen by every transaction at once.
+// database's. A sequence is seen by every transaction at once. Each look moves it
+// by a microsecond, so that no two marks are of one moment: which of those is
+// claimed first would be left to where Postgres happens to keep them.
 const virtualClock = `
 CREATE SCHEMA sim;
 CREATE SEQUENCE sim.clock;
-CREATE OR REPLACE FUNCTION closesync.clock() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
-RETURN (SELECT timestamptz 'epoch' + last_value * interval '1 microsecond' FROM sim.clock);`
+CREATE OR REPLACE FUNCTION closesync.clock() RETURNS timestamptz LANGUAGE sql VOLATILE
+RETURN timestamptz 'epoch' + nextval('sim.clock') * interval '1 microsecond';`
+
+// boundless replaces the worker's bounds on waiting for locks, which run by the
+// real clock, by none: the schedule says when a worker has waited for too long.
+// Workers find it before the real one, see searchPath.
+const boundless = `
+CREATE FUNCTION sim.set_config(name text, value text, is_local boolean) RETURNS text LANGUAGE sql AS
+$$ SELECT pg_catalog.set_config(name, CASE name WHEN 'lock_timeout' THEN '0' ELSE value END, is_local) $$;`
+
+const searchPath = "sim, pg_catalog, public"
+
+// tired tells a worker whose statement the schedule ended that it waited for a
+// lock for too long.
+func tired(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+	if err.Code == "57014" {
+		err.Code = "55P03"
+	}
+	return err.Severity != "FATAL"
+}
 
 // prepare makes the template that every lane's database is a copy of.
 func prepare(ctx context.Context, dsn string) error {
@@ -69,7 +92,7 @@ func prepare(ctx context.Context, dsn string) error {
 	if err := equip(ctx, pool); err != nil {
 		return err
 	}
-	_, err = pool.Exec(ctx, virtualClock+watchers)
+	_, err = pool.Exec(ctx, virtualClock+watchers+boundless)
 	return err
 }
 
@@ -99,11 +122,13 @@ func NewLane(t testing.TB) *Lane {
 	config.ConnConfig.Tracer = tracer{l}
 	config.ConnConfig.RuntimeParams["deadlock_timeout"] = deadlockTimeout
 	config.HealthCheckPeriod = time.Hour
+	config.ConnConfig.OnPgError = tired
+	local := config.ConnConfig.Copy()
+	local.Tracer, local.OnPgError = nil, nil
+	config.ConnConfig.RuntimeParams["search_path"] = searchPath
 	l.pool, err = pgxpool.NewWithConfig(l.ctx, config)
 	require.NoError(t, err)
 	t.Cleanup(l.pool.Close)
-	local := config.ConnConfig.Copy()
-	local.Tracer = nil
 	l.admin, l.watch = connect(t, local), connect(t, local)
 	local.Tracer = localTracer{l}
 	for range sessionCount {
@@ -140,6 +165,9 @@ func (l *Lane) planReset() error {
 	var tables string
 	if err := l.admin.QueryRow(l.ctx, resetTables).Scan(&tables); err != nil {
 		return fmt.Errorf("plan the reset: %w", err)
+	}
+	if err := l.admin.QueryRow(l.ctx, secretTables).Scan(&l.secretSQL); err != nil {
+		return fmt.Errorf("plan the search for secrets: %w", err)
 	}
 	// Marked as the worker's own, so that nothing is captured.
 	l.resetSQL = "BEGIN; SELECT set_config('closesync.origin', 'worker:' || session_user, true);" + tables + resetConnection + "COMMIT;"

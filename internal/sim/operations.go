@@ -142,6 +142,7 @@ func (p *proc) catchUp(ctx context.Context) error {
 // ended looks at how an operation ended.
 func (w *World) ended(t *task) {
 	if t.done && t.err != nil && !errors.Is(t.err, errCrashed) {
+		w.problems = append(w.problems, t.err.Error())
 		w.say("%s ended: %v", t.name, t.err)
 	}
 }

@@ -3,10 +3,8 @@ package sim
 import (
 	"context"
 	"encoding/hex"
-	"errors"
-	"log/slog"
 	"math/rand/v2"
-	"strings"
+	"slices"
 	"time"
 
 	"closesync/internal/intake"
@@ -55,7 +53,7 @@ func (p *proc) boot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.store, err = store.Open(ctx, store.Options{Pool: w.lane.pool, Connection: "default", Objects: w.objects, Logger: w.log, Sealer: plainSealer{}})
+	p.store, err = store.Open(ctx, store.Options{Pool: w.lane.pool, Connection: "default", Objects: w.objects, Logger: w.log, Sealer: simpleSealer{}})
 	if err != nil {
 		return err
 	}
@@ -119,7 +117,12 @@ func (p *proc) inboundContext(ctx context.Context) context.Context {
 // subscriber keeps the subscription at Close.
 func (p *proc) subscriber() remote.Subscriber {
 	return remote.Subscriber{Client: p.client, URL: "https://worker.example" + webhook.Prefix + "default", Now: p.w.workerClock,
-		Save: func(ctx context.Context, s remote.Subscription) error { return p.store.SaveWebhook(ctx, toStore(s)) }}
+		Save: func(ctx context.Context, s remote.Subscription) error {
+			if key := s.Key.Reveal(); key != "" && !slices.Contains(p.w.signing, key) {
+				p.w.signing = append(p.w.signing, key)
+			}
+			return p.store.SaveWebhook(ctx, toStore(s))
+		}}
 }
 
 func toStore(s remote.Subscription) store.Webhook {
@@ -138,21 +141,4 @@ func fromStore(s store.Webhook) remote.Subscription {
 		out.Previous = &before
 	}
 	return out
-}
-
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// plainSealer stands for the real one, which draws random numbers.
-type plainSealer struct{}
-
-// Seal satisfies store.Sealer.
-func (plainSealer) Seal(plain, purpose string) (string, error) { return purpose + "|" + plain, nil }
-
-// Open satisfies store.Sealer.
-func (plainSealer) Open(sealed, purpose string) (string, error) {
-	plain, ok := strings.CutPrefix(sealed, purpose+"|")
-	if !ok {
-		return "", errors.New("sealed for another purpose")
-	}
-	return plain, nil
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -42,6 +43,10 @@ func (w *World) finishTasks() {
 		w.settleBlocked(nil)
 		if len(w.tasks) == 0 {
 			return
+		}
+		if !slices.ContainsFunc(w.tasks, func(t *task) bool { return !t.blocked.Load() }) {
+			w.tire(w.at + 1)
+			continue
 		}
 		t := w.tasks[n%len(w.tasks)]
 		w.proceed(t, 0)

@@ -57,6 +57,7 @@ func (w *World) play() {
 		w.step(st)
 		w.settleBlocked(nil)
 		w.resumeLocals()
+		w.tire(w.at)
 		w.lane.advance(w.sc.Config.Tick)
 	}
 	w.at = len(w.sc.Steps) + 1

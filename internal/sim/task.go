@@ -23,6 +23,7 @@ type task struct {
 	resume chan struct{}
 	done   bool
 	err    error
+	since  int // step in which it began to wait for a lock
 
 	blocked atomic.Bool   // waits in Postgres, or did and waits for the schedule now
 	pid     atomic.Uint32 // of the backend that works for it
@@ -88,6 +89,7 @@ func (w *World) await(t *task) {
 			case ring: // Postgres ends it by refusing somebody
 				w.lane.releases.Add(1)
 			case waits:
+				t.since = w.at
 				t.blocked.Store(true)
 				return
 			}
@@ -110,6 +112,19 @@ func (w *World) hear(t *task, done bool) {
 func (w *World) locksHeld(t *task) bool {
 	return slices.ContainsFunc(w.sessions, func(s *session) bool { return s.open.Load() && s.last != t }) ||
 		slices.ContainsFunc(w.tasks, func(other *task) bool { return other != t && other.inTx.Load() > 0 })
+}
+
+// tire ends the statements of workers that have waited for a lock since before
+// a step, as their own bound would.
+func (w *World) tire(step int) {
+	for _, t := range slices.Clone(w.tasks) {
+		if t.proc == nil || !t.blocked.Load() || t.since >= step {
+			continue
+		}
+		w.lane.cancel(t.pid.Load())
+		w.hear(t, <-t.told)
+		w.settleBlocked(nil)
+	}
 }
 
 // settleBlocked finds out which tasks got the lock they waited for. One that

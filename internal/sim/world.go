@@ -22,6 +22,7 @@ type World struct {
 	Close   *closetest.Server
 	objects map[string]*mapping.Object
 	log     *slog.Logger
+	logged  bytes.Buffer // all that the workers log, see I-18
 	hooks   *http.Client
 
 	procs    map[string]*proc
@@ -47,6 +48,8 @@ type World struct {
 	reached  reached
 
 	requests []request
+	problems []string // how operations ended that failed
+	signing  []string // keys of webhook subscriptions
 	acked    []string // "event id|date_updated" of deliveries answered 2xx
 	broken   []Violation
 	hash     io.Writer
@@ -117,7 +120,8 @@ func httpClient(w *World) *http.Client { return &http.Client{Transport: wire{w}}
 
 // newWorld makes the organization and empties the database.
 func (l *Lane) newWorld(sc Scenario) (*World, error) {
-	w := &World{lane: l, sc: sc, log: discard(), procs: map[string]*proc{}, crashes: map[string]int{}, fired: map[string]int{}, reached: reached{}}
+	w := &World{lane: l, sc: sc, procs: map[string]*proc{}, crashes: map[string]int{}, fired: map[string]int{}, reached: reached{}}
+	w.log = slog.New(slog.NewTextHandler(&w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h := fnv.New64a()
 	w.hash, w.sum = h, h.Sum64
 	l.world = w

@@ -362,13 +362,13 @@ func (w *writing) writeRows(ctx context.Context, t *table, states []*engine.Stat
 // hurried has f wait no longer for users' locks than users are to wait for ours
 // (target T24): their foreign keys and unique keys may stand in the way.
 func (w *writing) hurried(ctx context.Context, f func() error) error {
-	if _, err := w.tx.Exec(ctx, "SET LOCAL lock_timeout = '40ms'"); err != nil {
+	if _, err := w.tx.Exec(ctx, "SELECT set_config('lock_timeout', '40ms', true)"); err != nil {
 		return err
 	}
 	if err := f(); err != nil {
 		return err
 	}
-	_, err := w.tx.Exec(ctx, "SET LOCAL lock_timeout = '"+patience+"'")
+	_, err := w.tx.Exec(ctx, "SELECT set_config('lock_timeout', '"+patience+"', true)")
 	return err
 }
 

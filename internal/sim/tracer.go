@@ -34,7 +34,7 @@ func (l tracer) before(ctx context.Context, conn *pgx.Conn, sql string) context.
 
 // brief names a statement: enough to tell it from others.
 func brief(sql string) string {
-	words := strings.Fields(sql)
+	words := strings.Fields(strings.ReplaceAll(sql, ";", " ")) // a begin is marked in the same message
 	return strings.Join(words[:min(len(words), 8)], " ")
 }
 

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -173,4 +174,52 @@ func TestFault_S38_ToCloseBecomesBoth(t *testing.T) {
 	require.Equal(t, "0", w.Get("SELECT count(*) FROM crm.opportunities WHERE status_id IS NULL OR value_period IS NULL OR confidence IS NULL"))
 	require.Equal(t, told, w.Get("SELECT count(*) FROM closesync.conflicts"))
 	w.rest()
+}
+
+// A lead is merged into one that was deleted here, while its children were
+// edited: whatever is looked at first, none waits for the other for good.
+func TestFault_S7_MergedIntoALeadDeletedHere(t *testing.T) {
+	for name, meanwhile := range map[string]string{
+		"children edited": "UPDATE crm.contacts SET title = 'x' WHERE lead_id = (SELECT id FROM crm.leads WHERE close_id = $1)",
+		"children moved":  "UPDATE crm.contacts SET lead_id = (SELECT max(id) FROM crm.leads) WHERE lead_id = (SELECT id FROM crm.leads WHERE close_id = $1)",
+		"nothing":         "UPDATE crm.leads SET name = name WHERE close_id = $1",
+	} {
+		for _, tail := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, tail), func(t *testing.T) {
+				w := world(t, nil)
+				from, into := w.ids("lead")[0], w.ids("lead")[1]
+				w.SQL(meanwhile, from)
+				w.SQL("DELETE FROM crm.leads WHERE close_id = $1", into)
+				require.NoError(t, w.Close.Merge(from, into))
+				if tail {
+					w.Tail()
+				}
+				w.all()
+				require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+				w.rest()
+			})
+		}
+	}
+}
+
+// Contacts come in Close to a lead whose delete here waits for somebody.
+func TestFault_S8_MovedToALeadWhoseDeleteIsHeld(t *testing.T) {
+	for _, approve := range []bool{true, false} {
+		t.Run(fmt.Sprint(approve), func(t *testing.T) {
+			w := world(t, func(o *Options) { o.Guards = reconcile.Limits{MaxDeletes: 1} })
+			to, other := w.ids("lead")[0], w.ids("lead")[1]
+			contact := w.Get("SELECT c.close_id FROM crm.contacts c JOIN crm.leads l ON l.id = c.lead_id WHERE l.close_id = $1 LIMIT 1", w.ids("lead")[2])
+			w.SQL("DELETE FROM crm.leads WHERE close_id IN ($1, $2)", to, other)
+			w.Settle()
+			w.edit(contact, map[string]any{"lead_id": to})
+			w.Tail()
+			w.Close.ResetRequests()
+			w.Settle()
+			require.Empty(t, w.Close.Requests(), "it waits without asking")
+			w.decideHold(approve)
+			w.all()
+			require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+			w.rest()
+		})
+	}
 }

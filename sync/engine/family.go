@@ -40,6 +40,8 @@ type Relative struct {
 	Row   string
 	Stuck bool // Close refused to move it
 	Busy  bool // a write of ours to it is under way
+	// WaitsFor names the parent that it waits for, see CloseName.
+	WaitsFor string
 }
 
 // The places of a Relative's row.
@@ -128,7 +130,11 @@ func (r *round) kin(st *State, rd Reading) kin {
 			// Nobody here has seen it yet. One outside its own filter never will.
 			k.busy = k.busy || r.making[child.Type]
 			k.edited = k.edited || len(r.Objects[child.Type].Filter) == 0
-		case rel.Busy, child.Version.Before(rel.Version), rel.Row == RowElsewhere && !rel.Stuck:
+		case rel.Busy, child.Version.Before(rel.Version):
+			k.busy = true
+		case rel.WaitsFor == CloseName(st.Type, st.CloseID):
+			k.edited = true // it came to this parent in Close
+		case rel.Row == RowElsewhere && !rel.Stuck:
 			k.busy = true
 		default:
 			k.judge(r.Objects[child.Type], rel, child, rd.Remote.Nested)

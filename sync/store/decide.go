@@ -379,13 +379,32 @@ func (w *writing) lockRow(ctx context.Context, t *table, key string) error {
 	return err
 }
 
+// errUndecided: the lead that a merge leads to was deleted here, and it is not
+// decided yet whether it comes back.
+var errUndecided = errors.New("the lead that it was merged into has no row now")
+
 // move re-points the children of a merged lead before its row goes.
 func (w *writing) move(ctx context.Context, objectType string, st *engine.State, into string) error {
 	keys, err := w.localKeys(ctx, w.tx, objectType, []string{into})
-	if err != nil || keys[into] == "" || keys[into] == st.LocalKey {
+	if err != nil || keys[into] == st.LocalKey {
+		return err
+	}
+	if keys[into] == "" {
+		open, err := w.undecided(ctx, objectType, into)
+		if open {
+			return &engine.Refusal{InUse: true, Err: errUndecided}
+		}
 		return err
 	}
 	return w.moveChildren(ctx, w.tx, objectType, st.LocalKey, keys[into])
+}
+
+// undecided reports whether the row of a record was deleted here while Close
+// still has it.
+func (w *writing) undecided(ctx context.Context, objectType, closeID string) (yes bool, err error) {
+	err = w.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM closesync.records r WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = $3
+		AND r.state <> 'deleted' AND `+w.table(objectType).rowless("r")+`)`, w.id, objectType, closeID).Scan(&yes)
+	return yes, err
 }
 
 func (w *writing) finish(ctx context.Context, b engine.Batch) error {

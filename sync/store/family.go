@@ -130,7 +130,7 @@ func (s *Store) Relatives(ctx context.Context, objectType string, closeIDs []str
 		var id string
 		var base *string
 		var version *time.Time
-		if err := rows.Scan(&r.ID, &id, &base, &version, &r.Row, &r.Stuck, &r.Busy); err != nil {
+		if err := rows.Scan(&r.ID, &id, &base, &version, &r.Row, &r.Stuck, &r.Busy, &r.WaitsFor); err != nil {
 			return nil, false, fmt.Errorf("store.Relatives: %w", err)
 		}
 		r.Version = deref(version).UTC()
@@ -160,7 +160,7 @@ func (s *Store) relativesSQL(t *table) string {
 	}
 	return fmt.Sprintf(`
 		SELECT r.id, r.close_id, r.base::text, r.remote_version, %s, %s, EXISTS (SELECT FROM closesync.intents i
-		       WHERE i.connection = r.connection AND i.record_id = r.id AND i.state IN ('open', 'unknown'))
+		       WHERE i.connection = r.connection AND i.record_id = r.id AND i.state IN ('open', 'unknown')), coalesce(r.waits_for, '')
 		FROM closesync.records r LEFT JOIN %s t ON t.%s = r.local_key::%s
 		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = ANY ($3) AND r.state <> 'deleted'`, row, stuck, t.name, t.key, t.keyCast)
 }

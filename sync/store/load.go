@@ -353,10 +353,15 @@ func (s *Store) closeIDs(ctx context.Context, q Querier, objectType string, keys
 		WHERE connection = $1 AND object_type = $2 AND local_key = ANY ($3) AND close_id IS NOT NULL AND state <> 'deleted'`, objectType, keys)
 }
 
-// localKeys gives the local keys of records by Close id, following merges.
+// localKeys gives the keys of the rows of records by Close id, following merges.
+// A row that was deleted here, of which Close is yet to know, is not there.
 func (s *Store) localKeys(ctx context.Context, q Querier, objectType string, ids []string) (map[string]string, error) {
-	found, err := s.pairs(ctx, q, `SELECT close_id, local_key FROM closesync.records
-		WHERE connection = $1 AND object_type = $2 AND close_id = ANY ($3) AND local_key IS NOT NULL`, objectType, ids)
+	there := "r.local_key IS NOT NULL"
+	if t := s.table(objectType); t != nil {
+		there += " AND NOT " + t.rowless("r")
+	}
+	found, err := s.pairs(ctx, q, `SELECT r.close_id, r.local_key FROM closesync.records r
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = ANY ($3) AND `+there, objectType, ids)
 	if err != nil || len(found) == len(ids) {
 		return found, err
 	}

@@ -78,8 +78,16 @@ func putOff(st *engine.State, field string, required bool) {
 // parkedParents gives the reasons of those records that get no row by
 // themselves. For the lock see awaited.
 func (w *writing) parkedParents(ctx context.Context, objectType string, closeIDs []string) (map[string]string, error) {
-	rows, err := w.tx.Query(ctx, `SELECT close_id, coalesce(last_error, '') FROM closesync.records WHERE connection = $1 AND object_type = $2
-		AND close_id = ANY ($3) AND local_key IS NULL AND state = 'error' ORDER BY id FOR SHARE`, w.id, objectType, closeIDs)
+	parked := "r.local_key IS NULL AND r.state = 'error'"
+	if t := w.table(objectType); t != nil {
+		// Deleted here, and that waits for somebody; or Close is never to know.
+		parked += " OR r.state IN ('held', 'error') AND " + t.rowless("r")
+		if t.object.OnLocal == "ignore" {
+			parked += " OR " + t.rowless("r")
+		}
+	}
+	rows, err := w.tx.Query(ctx, `SELECT r.close_id, coalesce(r.last_error, 'it was deleted here') FROM closesync.records r
+		WHERE r.connection = $1 AND r.object_type = $2 AND r.close_id = ANY ($3) AND r.state <> 'deleted' AND (`+parked+`) ORDER BY r.id FOR SHARE OF r`, w.id, objectType, closeIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +100,8 @@ func (w *writing) parkedParents(ctx context.Context, objectType string, closeIDs
 	return found, err
 }
 
-// release makes the children due that waited for records which are linked now.
+// release makes the children due that waited for records which are linked now,
+// or gone.
 func (w *writing) release(ctx context.Context, objectType string, states []*engine.State) error {
 	var names []string
 	for _, st := range states {
@@ -101,7 +110,8 @@ func (w *writing) release(ctx context.Context, objectType string, states []*engi
 			id = st.Outcome.CloseID
 		}
 		linked := id != "" && key != "" && (st.CloseID == "" || !st.Local.Exists)
-		if linked {
+		gone := id != "" && st.Outcome.Status == engine.Deleted && st.Status != engine.Deleted
+		if linked || gone {
 			names = append(names, engine.LocalName(objectType, key), engine.CloseName(objectType, id))
 		}
 	}

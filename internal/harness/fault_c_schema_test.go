@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,6 +72,51 @@ func TestFault_C14_DroppedColumnStopsItsFieldOnly(t *testing.T) {
 	require.NoError(t, err)
 	got, _ = w.Close.Get(id)
 	require.Equal(t, "from Close", got["description"], "an empty new column is no edit")
+	require.Equal(t, []string{"lead"}, w.overdue(never))
+	w.SQL("UPDATE crm.leads SET name = 'touched'")
+	w.all()
+	require.Equal(t, "from Close", w.field(id, "description"))
+	w.rest()
+}
+
+// A column that is dropped and made anew is filled, whether or not the worker
+// runs meanwhile.
+func TestFault_C14_ARemadeColumnIsFilled(t *testing.T) {
+	for _, restart := range []bool{true, false} {
+		t.Run(fmt.Sprint(restart), func(t *testing.T) {
+			w := rested(t, 141, 5)
+			w.SQL("ALTER TABLE crm.leads DROP COLUMN url, DROP COLUMN custom")
+			w.SQL("ALTER TABLE crm.leads ADD COLUMN url text, ADD COLUMN custom jsonb NOT NULL DEFAULT '{}'")
+			if restart {
+				w.Restart()
+			} else {
+				require.NoError(t, w.Store.Refresh(context.Background()))
+			}
+			w.SQL("UPDATE crm.leads SET name = 'touched' WHERE id = 1")
+			w.all()
+			require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.conflicts"))
+		})
+	}
+}
+
+// While a column is away under another name, edits of its field wait on both
+// sides.
+func TestFault_C14_ARenamedColumnThatComesBack(t *testing.T) {
+	w := rested(t, 142, 5)
+	first, second := w.Get("SELECT close_id FROM crm.leads WHERE id = 1"), w.Get("SELECT close_id FROM crm.leads WHERE id = 2")
+	w.SQL("ALTER TABLE crm.leads RENAME COLUMN description TO descr")
+	w.SQL("UPDATE crm.leads SET descr = 'edited here' WHERE id = 1")
+	require.NoError(t, w.Close.Update(second, map[string]any{"description": "edited there"}))
+	w.Settle()
+	w.Tail()
+	w.SQL("ALTER TABLE crm.leads RENAME COLUMN descr TO description")
+	require.NoError(t, w.Store.Refresh(context.Background()))
+	_, err := w.Store.EnsureTriggers(context.Background())
+	require.NoError(t, err)
+	w.all()
+	require.Equal(t, "edited here", w.field(first, "description"))
+	require.Equal(t, "edited there", w.Get("SELECT description FROM crm.leads WHERE id = 2"))
+	w.rest()
 }
 
 func TestFault_C15_ChangedTypesAndNames(t *testing.T) {

@@ -258,6 +258,9 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 	out.parkUnfit(rd.Remote.Invalid)
 	if in.Remote.Exists {
 		out.Version, out.Hash = rd.Remote.Version, mapping.Hash(rd.Remote.Record)
+		if st.lacksColumn(o) {
+			out.Hash = 0 // what could not be compared is compared once the column is back
+		}
 	}
 	if anyOpen(plan) {
 		out.Status = Conflict
@@ -307,6 +310,15 @@ func (r *round) looksAgain(plan reconcile.Plan, rd Reading) bool {
 		return !rd.Fresh && !r.Optimistic
 	}
 	return !rd.Fresh
+}
+
+// lacksColumn reports whether the row was read without a column of a field: it
+// was dropped or renamed while the worker runs.
+func (st *State) lacksColumn(o *mapping.Object) bool {
+	return st.Local.Exists && slices.ContainsFunc(o.Fields, func(f mapping.Field) bool {
+		_, ok := st.Local.Record[f.Close]
+		return !ok
+	})
 }
 
 func anyOpen(plan reconcile.Plan) bool {

@@ -22,6 +22,7 @@ type mapped struct {
 	// Columns are those of the fields, also of such as are not mapped any more:
 	// their bases are kept, too.
 	Columns map[string]string `json:"columns"`
+	Nums    map[string]int16  `json:"nums"` // of the columns, by name
 	// What of it is followed: while it is off, nothing is.
 	Off       bool              `json:"off"`
 	Direction mapping.Direction `json:"direction"`
@@ -61,7 +62,7 @@ func (s *Store) meetMapping(ctx context.Context) error {
 				if err := s.moveFields(ctx, tx, s.objects[objectType], was, now); err != nil {
 					return err
 				}
-				now.Columns = was.with(s.objects[objectType], now.Columns)
+				now.Columns, now.Nums = was.with(s.objects[objectType], now.Columns), was.numbered(now.Nums)
 			}
 			known[objectType] = now
 			moved = moved || !met || now.differs(was)
@@ -85,14 +86,27 @@ func (s *Store) meetMapping(ctx context.Context) error {
 }
 
 func (s *Store) mappedNow(ctx context.Context, q Querier, o *mapping.Object) (mapped, error) {
-	m := mapped{Table: o.Table.String(), Key: o.Key, Columns: map[string]string{}, Direction: o.Direction, Filter: string(o.Filter)}
+	m := mapped{Table: o.Table.String(), Key: o.Key, Columns: map[string]string{}, Nums: map[string]int16{}, Direction: o.Direction, Filter: string(o.Filter)}
 	for _, f := range o.Fields {
 		m.Columns[f.Close] = f.Column
 	}
 	if o.Custom != "" {
 		m.Columns[others] = o.Custom
 	}
-	err := q.QueryRow(ctx, `SELECT coalesce(to_regclass($1)::oid, 0), coalesce((SELECT attnum FROM pg_attribute
+	rows, err := q.Query(ctx, `SELECT attname, attnum FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = ANY ($2) AND NOT attisdropped`,
+		quote(o.Table.Schema, o.Table.Name), slices.Collect(maps.Values(m.Columns)))
+	if err != nil {
+		return m, err
+	}
+	var name string
+	var num int16
+	if _, err := pgx.ForEachRow(rows, []any{&name, &num}, func() error {
+		m.Nums[name] = num
+		return nil
+	}); err != nil {
+		return m, err
+	}
+	err = q.QueryRow(ctx, `SELECT coalesce(to_regclass($1)::oid, 0), coalesce((SELECT attnum FROM pg_attribute
 		WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped), 0)`, quote(o.Table.Schema, o.Table.Name), o.Key).Scan(&m.OID, &m.KeyNum)
 	return m, err
 }
@@ -112,7 +126,7 @@ func (s *Store) scopedBy(objectType string) []string {
 }
 
 func (m mapped) differs(from mapped) bool {
-	return m.Table != from.Table || m.OID != from.OID || m.Key != from.Key || m.KeyNum != from.KeyNum || !maps.Equal(m.Columns, from.Columns) || m.follows(from)
+	return m.Table != from.Table || m.OID != from.OID || m.Key != from.Key || m.KeyNum != from.KeyNum || !maps.Equal(m.Columns, from.Columns) || !maps.Equal(m.Nums, from.Nums) || m.follows(from)
 }
 
 // follows reports whether more, or other, of an object is followed than before.
@@ -129,6 +143,24 @@ func (m mapped) with(o *mapping.Object, now map[string]string) map[string]string
 	}
 	maps.Copy(columns, now)
 	return columns
+}
+
+// numbered gives the numbers of now together with those of columns that are not
+// there now, and may come back.
+func (m mapped) numbered(now map[string]int16) map[string]int16 {
+	nums := maps.Clone(now)
+	for name, num := range m.Nums {
+		if _, here := nums[name]; !here {
+			nums[name] = num
+		}
+	}
+	return nums
+}
+
+// remade reports whether a column was dropped and made anew.
+func (m mapped) remade(column string, now mapped) bool {
+	before, after := m.Nums[column], now.Nums[column]
+	return before != 0 && after != 0 && before != after
 }
 
 // column is where a field was.
@@ -149,12 +181,12 @@ func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, wa
 	for _, f := range o.Fields {
 		// What Close filled while it was not taken from there was never agreed upon.
 		filled := (f.Filled || f.Chosen) && was.Direction == mapping.ToClose && now.Direction != mapping.ToClose
-		if was.column(f.Close) != f.Column || filled {
+		if was.column(f.Close) != f.Column || was.remade(f.Column, now) || filled {
 			fields = append(fields, f.Close)
 		}
 		own = append(own, f.Close)
 	}
-	rest := o.Custom != "" && was.Columns[others] != o.Custom
+	rest := o.Custom != "" && (was.Columns[others] != o.Custom || was.remade(o.Custom, now))
 	for name, column := range was.Columns {
 		if mapping.IsCustom(name) && name != others && o.Custom != "" && column != o.Custom && !slices.Contains(own, name) {
 			fields = append(fields, name)

@@ -163,8 +163,25 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if pool := s.Pool(); pool != nil && !errors.Is(errors.Join(gone...), errHidden) && s.veiled.Swap(false) {
 		pool.Reset()
 	}
+	if s.renumbered(tables) {
+		if err := s.meetMapping(ctx); err != nil {
+			return err
+		}
+	}
 	s.tables.Store(&tables)
 	return errors.Join(gone...)
+}
+
+// renumbered reports whether columns came or went since the tables were last
+// read: one that was dropped and made anew holds nothing that was agreed upon.
+func (s *Store) renumbered(tables map[string]*table) bool {
+	known := s.tableSet()
+	for objectType, t := range tables {
+		if before := known[objectType]; before != nil && !maps.Equal(before.nums, t.nums) {
+			return true
+		}
+	}
+	return false
 }
 
 // table gives a mapped table as it was last read; nil if it is not usable.

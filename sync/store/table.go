@@ -39,13 +39,14 @@ type table struct {
 	stored   []string // quoted: every column that is not computed
 	newKey   string   // expression that makes a key; "" if the table has none
 	rewrites bool     // a trigger of the user's may change what is written
+	nums     map[string]int16
 }
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 
 const tableSQL = `
 SELECT a.attname, format_type(a.atttypid, -1), format_type(a.atttypid, a.atttypmod), t.typname, a.attnotnull, a.attidentity <> '',
-       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated <> ''
+       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated <> '', a.attnum
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -60,6 +61,7 @@ type columnInfo struct {
 	NotNull, Identity       bool
 	Default                 string
 	Generated               bool
+	Num                     int16 // which a rename keeps
 }
 
 func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error) {
@@ -79,9 +81,9 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 		return nil, err
 	}
 	found := map[string]columnInfo{}
-	t := &table{object: o, name: name, key: quote(o.Key), closeID: quote(o.CloseID)}
+	t := &table{object: o, name: name, key: quote(o.Key), closeID: quote(o.CloseID), nums: map[string]int16{}}
 	for _, c := range infos {
-		found[c.Name] = c
+		found[c.Name], t.nums[c.Name] = c, c.Num
 		if !c.Generated {
 			t.stored = append(t.stored, quote(c.Name))
 		}

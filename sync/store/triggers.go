@@ -53,12 +53,17 @@ func (s *Store) triggerArgs(t *table) []string {
 	return args
 }
 
+// triggersGood also wants the truncate trigger on every partition: a TRUNCATE of
+// one is not seen at the table that it belongs to.
 func (s *Store) triggersGood(ctx context.Context, t *table) (bool, error) {
 	want := strings.Join(s.triggerArgs(t), "\x00") + "\x00"
-	var good int
-	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgenabled = 'A'
-		AND ((tgname = $2 AND tgargs = $3 AND tgqual IS NOT NULL) OR tgname = $4)`, t.name, captureTrigger, []byte(want), truncateTrigger).Scan(&good)
-	return good == 2, err
+	var captured, truncated bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgenabled = 'A'
+			AND tgname = $2 AND tgargs = $3 AND tgqual IS NOT NULL),
+		NOT EXISTS (SELECT FROM (SELECT to_regclass($1)::oid UNION SELECT relid FROM pg_partition_tree(to_regclass($1))) AS part(oid)
+			WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = part.oid AND g.tgenabled = 'A' AND g.tgname = $4))`,
+		t.name, captureTrigger, []byte(want), truncateTrigger).Scan(&captured, &truncated)
+	return captured && truncated, err
 }
 
 func (s *Store) makeTriggers(ctx context.Context, t *table) error {
@@ -70,15 +75,41 @@ func (s *Store) makeTriggers(ctx context.Context, t *table) error {
 		for _, sql := range []string{
 			fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW WHEN (NOT (session_user = %s AND current_setting('closesync.origin', true) IS NOT DISTINCT FROM %s)) EXECUTE FUNCTION closesync.capture(%s)",
 				captureTrigger, t.name, literal(s.role), literal("worker:"+s.role), strings.Join(args, ", ")),
-			fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION closesync.capture_truncate(%s)",
-				truncateTrigger, t.name, strings.Join(args[:2], ", ")),
 			fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", t.name, captureTrigger),
-			fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", t.name, truncateTrigger),
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
 		}
+		parts, err := partitions(ctx, tx, t)
+		if err != nil {
+			return err
+		}
+		for _, part := range append(parts, t.name) {
+			if err := makeTruncateTrigger(ctx, tx, part, args[:2]); err != nil {
+				return err
+			}
+		}
 		return s.owe(ctx, tx, []string{t.object.Type})
 	})
+}
+
+// partitions names those of a table, quoted; an ordinary table has none.
+func partitions(ctx context.Context, tx pgx.Tx, t *table) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_partition_tree(to_regclass($1)) p
+		JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.level > 0 ORDER BY 1`, t.name)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func makeTruncateTrigger(ctx context.Context, tx pgx.Tx, relation string, args []string) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION closesync.capture_truncate(%s)",
+		truncateTrigger, relation, strings.Join(args, ", ")))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", relation, truncateTrigger))
+	return err
 }

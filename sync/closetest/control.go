@@ -74,6 +74,9 @@ func (s *Server) control(r *http.Request) (any, error) {
 	if len(raw) == 0 {
 		b.raw = []byte("{}")
 	}
+	if err := controlCalls[i].knows(b.raw); err != nil {
+		return nil, err
+	}
 	if err := json.Unmarshal(b.raw, &b); err != nil {
 		return nil, err
 	}

@@ -108,6 +108,9 @@ var controlCalls = []ControlCall{
 		if err := json.Unmarshal(b.raw, &f); err != nil {
 			return nil, err
 		}
+		if !slices.Contains(knownFaults, f.Kind) {
+			return nil, badRequest("Unknown fault kind %q; there are %s.", f.Kind, commaList(knownFaults))
+		}
 		return named("name", s.Fault(f), nil)
 	}},
 	{"faults", ``, "disarms all faults", func(s *Server, _ *controlBody) (any, error) {

@@ -42,6 +42,14 @@ const (
 	FaultStale         FaultKind = "stale"          // GET shows the state before the last write
 )
 
+// knownFaults are all of them.
+var knownFaults = []FaultKind{
+	FaultStatus, FaultCut, FaultHang, FaultStatusAfter, FaultCutAfter, FaultHangAfter,
+	FaultDelay, FaultTruncate, FaultCutBody, FaultHTML, FaultReplace, FaultDuplicateKeys,
+	FaultWrongTypes, FaultUnknownFields, FaultEmptyPage, FaultRepeatRows, FaultDrip, FaultGzipBomb,
+	FaultTruncatedGzip, FaultRedirect, FaultStale,
+}
+
 // Fault is one thing that goes wrong. Method, Path (a prefix without
 // /api/v1, such as "/lead/") and KeyID choose requests; empty means all. Of
 // those it fires on the Nth only (1 is the first), on every one with chance

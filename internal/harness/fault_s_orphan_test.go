@@ -223,3 +223,30 @@ func TestFault_S8_MovedToALeadWhoseDeleteIsHeld(t *testing.T) {
 		})
 	}
 }
+
+// What was inserted while nothing went to Close goes once it may.
+func TestFault_S38_FromCloseBecomesBoth(t *testing.T) {
+	t.Parallel()
+	w := New(t, Options{Close: closetest.Options{Seed: 7, Leads: 4}, Objects: []config{{Type: "contact", Direction: "from_close"}}})
+	w.Load()
+	w.SQL("INSERT INTO crm.contacts (lead_id, name) SELECT min(id), 'made under from_close' FROM crm.leads")
+	w.Settle()
+	require.Zero(t, w.writes())
+	w.remap(nil)
+	w.all()
+	require.Equal(t, 1, w.writes())
+	w.rest()
+}
+
+// A child that names no lead says so, and is sent once it names one.
+func TestFault_S12_AChildWithoutALeadSaysSo(t *testing.T) {
+	w := orphans(t, nil)
+	w.SQL("INSERT INTO own.person (nm) VALUES ('Nobody''s')")
+	w.Settle()
+	require.Zero(t, w.writes())
+	require.Equal(t, "error parent", w.Get("SELECT state || ' ' || error_class FROM closesync.record_status WHERE object_type = 'contact' AND close_id IS NULL"))
+	w.SQL("UPDATE own.person SET acct = (SELECT key FROM own.acct LIMIT 1) WHERE nm = 'Nobody''s'")
+	w.all()
+	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
+	w.rest()
+}

@@ -18,9 +18,9 @@ var safety = []Mutant{
 var kin = []Mutant{
 	{N: 4, Bug: "values are replayed in the order of their arrival", Why: "events are taken by their content, whatever lies between them and the base", Package: "./internal/harness", Run: "TestFault_B3_",
 		Edits: []Edit{
-			{"sync/engine/chain.go", "func(a, b mapping.Event) int { return a.Updated.Compare(b.Updated) }", "func(_, _ mapping.Event) int { return 0 }"},
+			{"sync/engine/chain.go", "func(a, b heard) int { return a.Updated.Compare(b.Updated) }", "func(_, _ heard) int { return 0 }"},
 			{"sync/engine/chain.go", "if base != nil && (remote", "if base != nil && st.ID < 0 && (remote"},
-			{"sync/engine/chain.go", "if !follows(o, base, ev) {", "if base == nil && !follows(o, base, ev) {"},
+			{"sync/engine/chain.go", "case gap:\n\t\t\treturn last, events[i:], false\n\t\tcase breach:\n\t\t\treturn last, nil, false", "case gap, breach:\n\t\t\tif base == nil {\n\t\t\t\treturn last, events[i:], false\n\t\t\t}"},
 			{"sync/engine/decide.go", "if remote.Version.Before(st.Version) {", "if remote.Version.Before(time.Time{}) {"},
 		}},
 	{N: 25, Bug: "a canonical form changes when it is taken twice", Why: "a text loses a blank at its end each time", Package: "./mapping", Run: "TestCanon",

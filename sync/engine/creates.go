@@ -18,7 +18,7 @@ func (r *round) settleCreate(st *State, c *Claim, open OpenCreate) {
 		c.Sleep = true
 		return
 	}
-	c.Retry = time.Second
+	c.Wait = time.Second // no try that failed: what follows may wait longer after those
 	r.unsettled = append(r.unsettled, unsettled{st.ID, st.Type, open})
 }
 
@@ -57,7 +57,7 @@ func (c Creating) mayBe(rd Reading) bool {
 // of ours: until its answer is known, or until a person has chosen.
 func waitForCreate(st *State, c *Claim) {
 	if !st.Creating.Candidates[st.CloseID] {
-		c.Retry = 500 * time.Millisecond
+		c.Wait = 500 * time.Millisecond
 		return
 	}
 	st.Outcome = &Outcome{Status: Errored, Class: Ambiguous, Cause: c.Cause,

@@ -288,6 +288,9 @@ func (r *round) conclude(o *mapping.Object, st *State, c *Claim, rd Reading, in 
 		// A row of ours that is not sent: nothing to remember but that it is there.
 		out.Status = Deleted
 	}
+	if plan.Reasons[reconcile.RecordKey] == reconcile.ReasonNoParent && st.Local.Exists {
+		out.Status, out.Class, out.Error = Errored, "parent", "the row names no lead, without which Close cannot have it; it is sent once it does"
+	}
 	if waiting {
 		st.await(c, out, whole)
 	}

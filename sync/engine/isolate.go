@@ -128,12 +128,12 @@ func (e *Engine) retry(ctx context.Context, b Batch) error {
 	err := e.Local.Decide(ctx, Batch{IDs: b.IDs, Claims: b.Claims}, func(Present, []*State) error {
 		for _, c := range b.Claims {
 			c.begin()
-			c.Retry = backoff(c.Attempts)
+			c.Retry = untilFree(c.Attempts)
 		}
 		return nil
 	})
 	if _, ok := refusalOf(err); ok {
-		return e.Local.Release(ctx, b.Claims, backoff(b.attempts()))
+		return e.Local.Release(ctx, b.Claims, untilFree(b.attempts()))
 	}
 	return err
 }

@@ -35,17 +35,17 @@ func (t *table) rowless(alias string) string {
 // Gone tells which of the records lost their row to a delete here, and whether
 // the record each hung at waits for the same decision.
 func (s *Store) Gone(ctx context.Context, recordIDs []int64) (map[int64]engine.Gone, error) {
-	var byType strings.Builder
+	byType := ""
 	for _, objectType := range s.usable() {
-		fmt.Fprintf(&byType, " WHEN %s THEN %s", literal(objectType), s.table(objectType).rowless("r"))
+		byType += fmt.Sprintf(" WHEN %s THEN %s", literal(objectType), s.table(objectType).rowless("r"))
 	}
-	if byType.Len() == 0 {
+	if byType == "" {
 		return nil, nil
 	}
 	// One way through the records: as a union, a part for each type, Postgres
 	// would start parallel workers for it in every cycle.
 	rows, err := s.pool.Query(ctx, `SELECT r.id FROM unnest($1::bigint[]) AS v (id) JOIN closesync.records r ON r.id = v.id
-		WHERE r.base IS NOT NULL AND r.state <> 'deleted' AND CASE r.object_type`+byType.String()+` ELSE false END`, recordIDs)
+		WHERE r.base IS NOT NULL AND r.state <> 'deleted' AND CASE r.object_type`+byType+` ELSE false END`, recordIDs)
 	if err != nil {
 		return nil, fmt.Errorf("store.Gone: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"closesync/mapping"
+	"closesync/sync/engine"
 )
 
 // mapped is what an object was mapped to last.
@@ -199,10 +200,24 @@ func (s *Store) moveFields(ctx context.Context, tx pgx.Tx, o *mapping.Object, wa
 	} else if !now.follows(was) {
 		return nil
 	}
+	if now.Direction != was.Direction {
+		if err := s.markUnsent(ctx, tx, o.Type); err != nil {
+			return err
+		}
+	}
 	if now.Filter != was.Filter {
 		return s.owe(ctx, tx, s.scopedBy(o.Type))
 	}
 	return s.owe(ctx, tx, []string{o.Type})
+}
+
+// markUnsent has rows looked at again that were kept from Close.
+func (s *Store) markUnsent(ctx context.Context, tx pgx.Tx, objectType string) error {
+	ids, err := idsOf(ctx, tx, `SELECT id FROM closesync.records WHERE connection = $1 AND object_type = $2 AND close_id IS NULL AND state = 'synced'`, s.id, objectType)
+	if err != nil {
+		return err
+	}
+	return s.markIDs(ctx, tx, ids, true, engine.Cause{"source": "mapping"}, 0, 0)
 }
 
 // forgetBases has fields look never agreed upon; rest stands for all custom ones

@@ -81,35 +81,33 @@ func (s *Store) makeTriggers(ctx context.Context, t *table) error {
 				return err
 			}
 		}
-		parts, err := partitions(ctx, tx, t)
-		if err != nil {
+		if err := s.makeTruncateTriggers(ctx, tx, t); err != nil {
 			return err
-		}
-		for _, part := range append(parts, t.name) {
-			if err := makeTruncateTrigger(ctx, tx, part, args[:2]); err != nil {
-				return err
-			}
 		}
 		return s.owe(ctx, tx, []string{t.object.Type})
 	})
 }
 
-// partitions names those of a table, quoted; an ordinary table has none.
-func partitions(ctx context.Context, tx pgx.Tx, t *table) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_partition_tree(to_regclass($1)) p
-		JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.level > 0 ORDER BY 1`, t.name)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-func makeTruncateTrigger(ctx context.Context, tx pgx.Tx, relation string, args []string) error {
-	_, err := tx.Exec(ctx, fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION closesync.capture_truncate(%s)",
-		truncateTrigger, relation, strings.Join(args, ", ")))
+// makeTruncateTriggers makes one on the table and on each of its partitions.
+func (s *Store) makeTruncateTriggers(ctx context.Context, tx pgx.Tx, t *table) error {
+	rows, err := tx.Query(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.oid = to_regclass($1) OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))) ORDER BY 1, 2`, t.name)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", relation, truncateTrigger))
-	return err
+	parts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[mapping.Table])
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		name := quote(part.Schema, part.Name)
+		if _, err := tx.Exec(ctx, fmt.Sprintf("CREATE OR REPLACE TRIGGER %s AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION closesync.capture_truncate(%s, %s)",
+			truncateTrigger, name, literal(itoa(int64(s.id))), literal(t.object.Type))); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", name, truncateTrigger)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -43,6 +43,9 @@ func (s *Store) Decide(ctx context.Context, b engine.Batch, decide func(engine.P
 			if err != nil {
 				return err
 			}
+			if err := s.noteDetached(ctx, tx, s.table(objectType), states); err != nil {
+				return err
+			}
 			if len(b.Claims) == 0 {
 				if err := s.loadUnanswered(ctx, tx, states); err != nil {
 					return err
@@ -129,6 +132,36 @@ func withoutRows(states []*engine.State) []*engine.State {
 		}
 	}
 	return missing
+}
+
+// noteDetached marks the states whose rows went from a table with partitions
+// without a delete that was captured: with a partition that was detached.
+func (s *Store) noteDetached(ctx context.Context, tx pgx.Tx, t *table, states []*engine.State) error {
+	if !t.parted {
+		return nil
+	}
+	unseen := map[string]*engine.State{}
+	for _, st := range withoutRows(states) {
+		if !st.Removed {
+			unseen[st.LocalKey] = st
+		}
+	}
+	if len(unseen) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `SELECT local_key FROM closesync.outbox WHERE connection = $1 AND object_type = $2 AND operation = 'D' AND local_key = ANY ($3)`,
+		s.id, t.object.Type, keysOf(unseen))
+	if err != nil {
+		return err
+	}
+	deleted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, key := range deleted {
+		delete(unseen, key)
+	}
+	for _, st := range unseen {
+		st.Lost = true
+	}
+	return err
 }
 
 // readable gives the states that can be decided on. A row that cannot be

@@ -32,14 +32,15 @@ type table struct {
 	closeID  string // quoted
 	columns  []column
 	custom   *column
-	missing  []string // mapped columns the table does not have (fault C14)
-	retyped  []string // columns of custom fields that hold another kind of values than at the start
-	astray   []stray  // references that cannot hold their parents' keys
-	flag     string   // why on_close_delete cannot set its column; "" if it can
-	stored   []string // quoted: every column that is not computed
-	newKey   string   // expression that makes a key; "" if the table has none
-	rewrites bool     // a trigger of the user's may change what is written
-	nums     map[string]int16
+	missing  []string         // mapped columns the table does not have (fault C14)
+	retyped  []string         // columns of custom fields that hold another kind of values than at the start
+	astray   []stray          // references that cannot hold their parents' keys
+	flag     string           // why on_close_delete cannot set its column; "" if it can
+	stored   []string         // quoted: every column that is not computed
+	newKey   string           // expression that makes a key; "" if the table has none
+	rewrites bool             // a trigger of the user's may change what is written
+	nums     map[string]int16 // of the columns, by name
+	parted   bool             // it has partitions, which may be detached with their rows
 }
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
@@ -54,7 +55,8 @@ WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER
 
 // rewritesSQL looks for row triggers that run before the write (bits 0 and 1 of
 // tgtype).
-const rewritesSQL = `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgtype & 3 = 3)`
+const rewritesSQL = `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgtype & 3 = 3),
+	coalesce((SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)), false)`
 
 type columnInfo struct {
 	Name, Cast, Exact, Type string
@@ -97,7 +99,7 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 	}
 	t.keyCast = key.Cast
 	t.flag = flagProblem(o, found)
-	if err := q.QueryRow(ctx, rewritesSQL, name).Scan(&t.rewrites); err != nil {
+	if err := q.QueryRow(ctx, rewritesSQL, name).Scan(&t.rewrites, &t.parted); err != nil {
 		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
 	}
 	switch {

@@ -183,7 +183,7 @@ func (r *round) settleOne(ctx context.Context, u unsettled, fits, doubtful []Fou
 	case len(fits) == 0 && u.Age < r.Settle:
 		return "", nil
 	case len(fits) == 0 && len(doubtful) > 0:
-		return "", r.ambiguous(ctx, u, doubtful)
+		return "", r.askWhich(ctx, u, doubtful)
 	case len(fits) == 0:
 		fate := Ended{Intent: u.Intent, State: "failed", Problem: "no such record appeared in Close"}
 		return "", r.end(ctx, st, c, fate, func(Present, *State) { c.Retry = time.Microsecond })
@@ -195,6 +195,16 @@ func (r *round) settleOne(ctx context.Context, u unsettled, fits, doubtful []Fou
 		r.takeAnswer(r.Objects[u.typ], present, now, c, in, adopted)
 		now.Outcome.Mark, now.Outcome.Fetch = true, true
 	})
+}
+
+// askWhich leaves a create to a person, unless what made it doubtful has found its
+// own row since: the next look then knows who is left.
+func (r *round) askWhich(ctx context.Context, u unsettled, fits []Found) error {
+	free, err := r.unlinked(ctx, u.typ, slices.Clone(fits))
+	if err != nil || len(free) < len(fits) {
+		return err
+	}
+	return r.ambiguous(ctx, u, fits)
 }
 
 // ambiguous parks a row whose create had an effect that cannot be told from

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"closesync/sync/closetest"
 	"closesync/sync/reconcile"
 )
 
@@ -51,7 +50,7 @@ const orphaned = "SELECT (SELECT count(*) FROM own.person WHERE acct IS NULL) + 
 
 // A foreign key that empties the reference to a deleted lead edits nothing: the
 // lead goes, and Close takes its children along.
-func TestFault_S6_ChildrenOutliveTheRowOfTheirLead(t *testing.T) {
+func TestFault_S11_ChildrenOutliveTheRowOfTheirLead(t *testing.T) {
 	w := orphans(t, nil)
 	lead := w.ids("lead")[0]
 	require.Positive(t, w.familyOf(lead))
@@ -64,7 +63,7 @@ func TestFault_S6_ChildrenOutliveTheRowOfTheirLead(t *testing.T) {
 	w.rest()
 }
 
-func TestFault_S6_OrphansComeHomeWithTheirLead(t *testing.T) {
+func TestFault_S11_OrphansComeHomeWithTheirLead(t *testing.T) {
 	for name, back := range map[string]func(w *World, lead string){
 		"edited in Close": func(w *World, lead string) { w.edit(lead, map[string]any{"description": "meanwhile"}) },
 		"a child edited in Close": func(w *World, lead string) {
@@ -86,7 +85,7 @@ func TestFault_S6_OrphansComeHomeWithTheirLead(t *testing.T) {
 	}
 }
 
-func TestFault_S6_OrphansWaitWithAHeldDelete(t *testing.T) {
+func TestFault_S11_OrphansWaitWithAHeldDelete(t *testing.T) {
 	w := orphans(t, func(_ *config, o *Options) { o.Guards = reconcile.Limits{MaxDeletes: 1} })
 	first, second := w.ids("lead")[0], w.ids("lead")[1]
 	family := w.familyOf(first) + w.familyOf(second)
@@ -101,7 +100,7 @@ func TestFault_S6_OrphansWaitWithAHeldDelete(t *testing.T) {
 }
 
 // A child that moves before its old parent is deleted, in one transaction.
-func TestFault_S6_MovedAwayFromALeadThatIsDeleted(t *testing.T) {
+func TestFault_S11_MovedAwayFromALeadThatIsDeleted(t *testing.T) {
 	w := orphans(t, nil)
 	from, to := w.ids("lead")[0], w.ids("lead")[1]
 	moved := w.Get("SELECT min(cid) FROM own.person WHERE acct = (SELECT key FROM own.acct WHERE cid = $1)", from)
@@ -124,7 +123,7 @@ func TestFault_S6_MovedAwayFromALeadThatIsDeleted(t *testing.T) {
 
 // With on_local_delete: ignore the lead stays in Close for good, and so do its
 // children: nothing is sent and nothing waits.
-func TestFault_S6_OrphansOfALeadWhoseDeleteIsIgnored(t *testing.T) {
+func TestFault_S11_OrphansOfALeadWhoseDeleteIsIgnored(t *testing.T) {
 	w := orphans(t, func(lead *config, _ *Options) { lead.OnLocalDelete = "ignore" })
 	lead := w.ids("lead")[0]
 	family := w.familyOf(lead)
@@ -138,47 +137,9 @@ func TestFault_S6_OrphansOfALeadWhoseDeleteIsIgnored(t *testing.T) {
 	require.Equal(t, "0", w.Get("SELECT count(*) FROM closesync.record_status WHERE state = 'error'"))
 }
 
-// What happened to an object while it was switched off is found when it is
-// switched on again: deletes and edits on both sides.
-func TestFault_S38_AnObjectSwitchedOffAndOn(t *testing.T) {
-	w := world(t, nil)
-	off := false
-	w.remap([]config{{Type: "contact", Enabled: &off}})
-	with := w.Get("SELECT min(contact_id) FROM crm.opportunities")
-	w.SQL("DELETE FROM crm.contacts WHERE id = $1::bigint", with)
-	w.SQL("UPDATE crm.contacts SET title = 'edited while off' WHERE id = (SELECT max(id) FROM crm.contacts)")
-	w.SQL("INSERT INTO crm.contacts (lead_id, name) SELECT min(id), 'Born while off' FROM crm.leads")
-	gone := w.ids("contact")[len(w.ids("contact"))-2]
-	require.NoError(t, w.Close.Delete(gone))
-	w.Settle()
-	w.Tail()
-	w.remap(nil)
-	require.Contains(t, w.overdue(never), "contact")
-	w.all()
-	require.Equal(t, "0", w.Get("SELECT count(*) FROM crm.contacts WHERE close_id = $1", gone))
-	w.rest()
-}
-
-// Under to_close Close fills fields that the row leaves empty. When both sides
-// may edit them from then on, the row takes them: nobody emptied them.
-func TestFault_S38_ToCloseBecomesBoth(t *testing.T) {
-	t.Parallel()
-	w := New(t, Options{Close: closetest.Options{Seed: 7, Leads: 4}, Objects: []config{{Type: "opportunity", Direction: "to_close"}}})
-	w.Load()
-	w.SQL("INSERT INTO crm.opportunities (lead_id, note) SELECT min(id), 'made under to_close' FROM crm.leads")
-	w.Settle()
-	told := w.Get("SELECT count(*) FROM closesync.conflicts")
-	w.remap(nil)
-	require.Equal(t, []string{"opportunity"}, w.overdue(never))
-	w.all()
-	require.Equal(t, "0", w.Get("SELECT count(*) FROM crm.opportunities WHERE status_id IS NULL OR value_period IS NULL OR confidence IS NULL"))
-	require.Equal(t, told, w.Get("SELECT count(*) FROM closesync.conflicts"))
-	w.rest()
-}
-
 // A lead is merged into one that was deleted here, while its children were
 // edited: whatever is looked at first, none waits for the other for good.
-func TestFault_S7_MergedIntoALeadDeletedHere(t *testing.T) {
+func TestFault_S9_MergedIntoALeadDeletedHere(t *testing.T) {
 	for name, meanwhile := range map[string]string{
 		"children edited": "UPDATE crm.contacts SET title = 'x' WHERE lead_id = (SELECT id FROM crm.leads WHERE close_id = $1)",
 		"children moved":  "UPDATE crm.contacts SET lead_id = (SELECT max(id) FROM crm.leads) WHERE lead_id = (SELECT id FROM crm.leads WHERE close_id = $1)",
@@ -222,20 +183,6 @@ func TestFault_S8_MovedToALeadWhoseDeleteIsHeld(t *testing.T) {
 			w.rest()
 		})
 	}
-}
-
-// What was inserted while nothing went to Close goes once it may.
-func TestFault_S38_FromCloseBecomesBoth(t *testing.T) {
-	t.Parallel()
-	w := New(t, Options{Close: closetest.Options{Seed: 7, Leads: 4}, Objects: []config{{Type: "contact", Direction: "from_close"}}})
-	w.Load()
-	w.SQL("INSERT INTO crm.contacts (lead_id, name) SELECT min(id), 'made under from_close' FROM crm.leads")
-	w.Settle()
-	require.Zero(t, w.writes())
-	w.remap(nil)
-	w.all()
-	require.Equal(t, 1, w.writes())
-	w.rest()
 }
 
 // A child that names no lead says so, and is sent once it names one.

@@ -133,7 +133,7 @@ func (r *round) merge(o *mapping.Object, st *State, c *Claim, rd Reading) error 
 	}
 	// A delete that an operator rejected is undone; one of a row out of scope
 	// was never meant for Close.
-	in.Refill = !st.Local.Exists && (st.held(HoldDelete, "").Status == HoldRejected || st.Status == Detached || st.Lost || c.Refill)
+	in.Refill = !st.Local.Exists && (st.held(HoldDelete, "").Status == HoldRejected || st.Status == Detached || st.Unseen || c.Refill)
 	for _, h := range st.Holds {
 		if h.Kind == HoldClear && h.Status == HoldRejected {
 			in.Take = withChoice(in.Take, h.Field, reconcile.Choice{Take: mapping.PolicyClose})

@@ -43,7 +43,7 @@ type State struct {
 	AliasOf  string // lead that this one was merged into
 	Existed  bool   // the row was there before the first load, and is not released
 	Removed  bool   // what its row held when somebody deleted it is kept, in case it comes back
-	Lost     bool   // its row went without having been deleted
+	Unseen   bool   // its row went without having been deleted
 	Touched  bool   // the row was written by somebody else since our last write
 	Parked   map[string]string
 	Error    string

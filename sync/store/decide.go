@@ -137,7 +137,7 @@ func withoutRows(states []*engine.State) []*engine.State {
 // noteDetached marks the states whose rows went from a table with partitions
 // without a delete that was captured: with a partition that was detached.
 func (s *Store) noteDetached(ctx context.Context, tx pgx.Tx, t *table, states []*engine.State) error {
-	if !t.parted {
+	if !t.partitioned {
 		return nil
 	}
 	unseen := map[string]*engine.State{}
@@ -159,7 +159,7 @@ func (s *Store) noteDetached(ctx context.Context, tx pgx.Tx, t *table, states []
 		delete(unseen, key)
 	}
 	for _, st := range unseen {
-		st.Lost = true
+		st.Unseen = true
 	}
 	return err
 }

@@ -25,22 +25,22 @@ type column struct {
 // table is a mapped table as the database has it now, with the SQL built from
 // it. All statements on mapped tables are built in this file and rows.go.
 type table struct {
-	object   *mapping.Object
-	name     string // quoted
-	key      string // quoted
-	keyCast  string
-	closeID  string // quoted
-	columns  []column
-	custom   *column
-	missing  []string         // mapped columns the table does not have (fault C14)
-	retyped  []string         // columns of custom fields that hold another kind of values than at the start
-	astray   []stray          // references that cannot hold their parents' keys
-	flag     string           // why on_close_delete cannot set its column; "" if it can
-	stored   []string         // quoted: every column that is not computed
-	newKey   string           // expression that makes a key; "" if the table has none
-	rewrites bool             // a trigger of the user's may change what is written
-	nums     map[string]int16 // of the columns, by name
-	parted   bool             // it has partitions, which may be detached with their rows
+	object      *mapping.Object
+	name        string // quoted
+	key         string // quoted
+	keyCast     string
+	closeID     string // quoted
+	columns     []column
+	custom      *column
+	missing     []string         // mapped columns the table does not have (fault C14)
+	retyped     []string         // columns of custom fields that hold another kind of values than at the start
+	astray      []stray          // references that cannot hold their parents' keys
+	flag        string           // why on_close_delete cannot set its column; "" if it can
+	stored      []string         // quoted: every column that is not computed
+	newKey      string           // expression that makes a key; "" if the table has none
+	rewrites    bool             // a trigger of the user's may change what is written
+	nums        map[string]int16 // of the columns, by name
+	partitioned bool             // it has partitions, which may be detached with their rows
 }
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
@@ -99,7 +99,7 @@ func readTable(ctx context.Context, q Querier, o *mapping.Object) (*table, error
 	}
 	t.keyCast = key.Cast
 	t.flag = flagProblem(o, found)
-	if err := q.QueryRow(ctx, rewritesSQL, name).Scan(&t.rewrites, &t.parted); err != nil {
+	if err := q.QueryRow(ctx, rewritesSQL, name).Scan(&t.rewrites, &t.partitioned); err != nil {
 		return nil, fmt.Errorf("store.readTable(%s): %w", o.Table, err)
 	}
 	switch {

@@ -112,10 +112,7 @@ func (w *worker) editAtOnce(ctx context.Context, leads []string, how string, flo
 	if _, err := w.pool.Exec(ctx, "UPDATE crm.leads SET description = 'At once' WHERE close_id = ANY ($1)", leads); err != nil {
 		return err
 	}
-	if err := w.settle(ctx, drainLimit); err != nil {
-		return err
-	}
-	requests, err := w.close.requests(ctx)
+	requests, err := w.settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,6 +124,14 @@ func (w *worker) editAtOnce(ctx context.Context, leads []string, how string, flo
 	w.b.table.atMost("  PUTs per change", float64(puts)/float64(len(leads)), 1, 1)
 	w.b.table.atMost("  reads per change", float64(len(requests)-puts)/float64(len(leads)), calls-1, calls-1)
 	return nil
+}
+
+// settled waits until nothing is pending and gives the requests since forget.
+func (w *worker) settled(ctx context.Context) ([]closetest.Request, error) {
+	if err := w.settle(ctx, drainLimit); err != nil {
+		return nil, err
+	}
+	return w.close.requests(ctx)
 }
 
 // putsOf counts the updates among requests, and tells when the first and the

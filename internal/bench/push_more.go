@@ -23,10 +23,7 @@ func (w *worker) editBurst(ctx context.Context, lead string) error {
 			return err
 		}
 	}
-	if err := w.settle(ctx, drainLimit); err != nil {
-		return err
-	}
-	requests, err := w.close.requests(ctx)
+	requests, err := w.settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,10 +65,7 @@ func (w *worker) editMixed(ctx context.Context) error {
 	if err := tx.Commit(ctx); err != nil {
 		return err
 	}
-	if err := w.settle(ctx, drainLimit); err != nil {
-		return err
-	}
-	requests, err := w.close.requests(ctx)
+	requests, err := w.settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,10 +99,7 @@ func (w *worker) editBothSides(ctx context.Context, leads []string) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
-	if err := w.settle(ctx, drainLimit); err != nil {
-		return err
-	}
-	requests, err := w.close.requests(ctx)
+	requests, err := w.settled(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 )
 
 // beside is a second worker of the same database, with an address of its own.
@@ -22,29 +21,20 @@ func (w *world) beside() *world {
 	return &other
 }
 
-// underLoad starts edits on both sides; stop ends them and demands that all
-// came to where it belongs, once.
-func underLoad(t *testing.T, w *world) (stop func()) {
+// twoUnderLoad are two workers of one database while both sides are edited.
+func twoUnderLoad(t *testing.T) (two []*world, stop func()) {
 	t.Helper()
-	b := &bothSides{w: w, wrote: map[string]int{}, named: map[string]int{}, made: map[int]bool{}}
-	for _, l := range w.List("lead") {
-		b.leads = append(b.leads, l["id"].(string))
-	}
-	end := make(chan struct{})
-	var load errgroup.Group
-	load.Go(func() error { return b.here(end) })
-	load.Go(func() error { return b.there(end) })
-	return func() {
+	w := newWorld(t, 40)
+	w.run()
+	w.loaded()
+	two = []*world{w, w.beside()}
+	two[1].run()
+	b, end := underLoad(t, w)
+	return two, func() {
 		t.Helper()
-		close(end)
-		require.NoError(t, load.Wait())
-		w.until("both sides are equal", func() bool { return w.idle() && w.Diff() == "" })
-		w.Equal()
-		b.check(t)
+		end()
+		b.settled(t)
 		require.Zero(t, b.refused, "the server lived")
-		require.Equal(t, 0, w.number("SELECT count(*) FROM closesync.record_status WHERE state NOT IN ('synced', 'deleted')"))
-		require.Equal(t, 0, w.number("SELECT count(*) FROM closesync.conflicts"), "no two edits were rivals")
-		t.Logf("made %d here and %d there", len(b.made), b.made2)
 	}
 }
 
@@ -56,14 +46,9 @@ func (w *world) atWork() {
 
 func TestFault_D5_OneOfTwoKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 40)
-	w.run()
-	w.loaded()
-	two := []*world{w, w.beside()}
-	two[1].run()
-	stop := underLoad(t, w)
+	two, stop := twoUnderLoad(t)
 	for i := range kills(t) {
-		w.atWork()
+		two[0].atWork()
 		soon(60 * time.Millisecond)
 		two[i%2].worker.kill()
 		two[i%2].run()
@@ -75,20 +60,15 @@ func TestFault_D5_OneOfTwoKilledUnderLoad(t *testing.T) {
 // the other one took over long ago.
 func TestFault_D5_OneOfTwoStoppedUnderLoad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 40)
-	w.run()
-	w.loaded()
-	two := []*world{w, w.beside()}
-	two[1].run()
-	stop := underLoad(t, w)
+	two, stop := twoUnderLoad(t)
 	for i := range stops(t) {
-		w.atWork()
+		two[0].atWork()
 		soon(60 * time.Millisecond)
 		sleeper := two[i%2].worker.cmd.Process
 		require.NoError(t, sleeper.Signal(syscall.SIGSTOP))
 		soon(time.Second)
 		if stopped := time.Now(); long() {
-			w.until("its claims have run out", func() bool { return time.Since(stopped) > 70*time.Second })
+			two[0].until("its claims have run out", func() bool { return time.Since(stopped) > 70*time.Second })
 		}
 		require.NoError(t, sleeper.Signal(syscall.SIGCONT))
 	}
